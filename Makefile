@@ -1,0 +1,53 @@
+# Python >= 3.11 and make are all that a fresh machine needs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := .sft/demo-telemetry
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed ## set up .venv with the pinned versions
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+run: install $(DEMO)/AppEvents ## the demo: synthetic telemetry to a verified release
+	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline run --plan demo
+
+$(DEMO)/AppEvents: | install
+	$(BIN)/sft-pipeline telemetry generate --conversations 3000 --seed 7 --out $(DEMO)
+
+test: install lint types definitions ## lint, types, definitions, tests
+	$(BIN)/pytest
+
+lint: install ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install ## basedpyright, strict
+	$(BIN)/basedpyright
+
+definitions: install ## Dagster loads the code location
+	SFT_PLAN=demo $(BIN)/dagster definitions validate -w workspace.yaml
+
+check: install ## every asset check on what the demo stored; fails when an ERROR check fails
+	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline check --plan demo
+
+ui: install $(DEMO)/AppEvents ## the Dagster UI on the demo
+	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline ui --plan demo
+
+bench: install ## measurements: how fast, how much memory
+	$(BIN)/python -m bench
+
+format: install ## ruff, applying what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove everything that was made here
+	rm -rf .venv .sft
+
+.PHONY: help install run test lint types definitions check ui bench format clean

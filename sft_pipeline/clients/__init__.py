@@ -1,0 +1,1 @@
+"""The world outside, without Dagster: Kusto, the embedded engine, the release store."""
