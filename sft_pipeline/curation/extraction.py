@@ -1,0 +1,119 @@
+"""One chunk from query rows to curated conversations and rejected ones: the composition that an asset runs.
+
+Belongs here: the order of the steps, and that nothing is lost between them.
+Does not belong here: the steps themselves (turns, rules, records).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from sft_pipeline.curation.plan import Plan
+from sft_pipeline.curation.records import with_digests
+from sft_pipeline.curation.rules import chunk_rule, conversation_rules, judge
+from sft_pipeline.curation.tables import REPAIRS, Conversation, RejectedConversation, schema_of
+from sft_pipeline.curation.turns import assign, decode
+
+DROP_SENTENCES: dict[str, str] = {
+    "no_conversation_id": "Messages without a conversationId",
+    "mode_switched": "A user message was sent in another mode than agent",
+    "head_missing": "The first turn lies before the window or was lost",
+    "turn_missing": "A turn between the first and the last was lost",
+    "turns_out_of_order": "A turn is older than the turn before it: an unmarked subagent or an abandoned branch",
+    "too_few_turns": "Fewer turns than the plan takes",
+    "too_many_turns": "More turns than the plan takes",
+}
+"""What the query's drop reasons mean (docs/05_DATA_QUIRKS.md)."""
+
+
+@dataclass(frozen=True)
+class CuratedChunk:
+    """What one chunk's query came to.
+
+    Args:
+        conversations: `Conversation` rows sorted by split, bucket, priority, so that a sample reads few row groups.
+        rejected: `RejectedConversation` rows, by reason and id.
+        rows: how many conversations the query looked at; always the sum of the two.
+        repairs: what the query dropped or repaired in them, per column of `REPAIRS`.
+    """
+
+    conversations: pl.DataFrame
+    rejected: pl.DataFrame
+    rows: int
+    repairs: dict[str, int]
+
+
+def chunk_parameters(plan: Plan, day: date, *, chunk: int) -> dict[str, datetime | int]:
+    """The query parameters of one chunk of the window of a partition key: pinned instants, never `ago()`."""
+    start, end = plan.bounds(day)
+    fewest, most = plan.turn_range
+    return {
+        "windowStart": start,
+        "windowEnd": end,
+        "chunk": chunk,
+        "chunkCount": plan.chunks.count,
+        "minTurns": fewest,
+        "maxTurns": most,
+    }
+
+
+def curate_chunk(rows: pl.DataFrame, plan: Plan, *, chunk: int) -> CuratedChunk:
+    """Decode, assign, judge and order the rows of one chunk's query.
+
+    Raises:
+        Refused: the rows have other columns than the pipeline reads.
+        ValueError: rows were lost on the way (a defect of this module).
+    """
+    decoded = decode(rows)
+    rules = [*conversation_rules(plan), chunk_rule(chunk, plan.chunks.count)]
+    judged = judge(assign(decoded.candidates, plan), rules, plan)
+    conversations = with_digests(judged.valid).sort("split", "bucket", "priority", "conversationId")
+    rejected = pl.concat([judged.rejected, _dropped(decoded.dropped, plan)]).sort("dropReason", "conversationId")
+    if conversations.height + rejected.height != rows.height:
+        msg = f"{rows.height} rows came in, {conversations.height} + {rejected.height} went out"
+        raise ValueError(msg)
+    repairs = {name: int(rows[name].sum()) for name in REPAIRS}
+    return CuratedChunk(conversations.select(schema_of(Conversation).names()), rejected, rows.height, repairs)
+
+
+def _dropped(dropped: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    reason = pl.col("dropReason")
+    sentence = reason.replace_strict(DROP_SENTENCES, default="Dropped by the query", return_dtype=pl.String)
+    return (
+        assign(dropped.with_columns(pl.col("conversationId").fill_null("")), plan)
+        .with_columns(pl.col("bucket").fill_null(""), errors=pl.concat_list(sentence))
+        .select(schema_of(RejectedConversation).names())
+    )
+
+
+def take_turns(chunks: pl.LazyFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+    """The chosen conversations with all their turns, in priority order.
+
+    Args:
+        chunks: `Conversation` rows of all chunks; only row groups that can hold a chosen one are read.
+        chosen: `Candidate` rows of one cell.
+
+    Raises:
+        ValueError: a chosen conversation is not in the chunks (they changed since).
+    """
+    columns = schema_of(Conversation).names()
+    if chosen.is_empty():
+        return chunks.select(columns).head(0).collect()
+    in_reach = (
+        (pl.col("split") == chosen["split"][0])
+        & (pl.col("bucket") == chosen["bucket"][0])
+        & (pl.col("priority") <= chosen["priority"].max())
+    )
+    wanted = chosen.lazy().select("conversationId", "digest")
+    sample = (
+        chunks.filter(in_reach)
+        .join(wanted, on=["conversationId", "digest"], how="semi")
+        .select(columns)
+        .collect()
+        .sort("priority", "conversationId")
+    )
+    if sample.height != chosen.height:
+        msg = f"{chosen.height - sample.height} chosen conversations are not in the chunks any more: run them again"
+        raise ValueError(msg)
+    return sample
