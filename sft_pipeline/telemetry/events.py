@@ -4,6 +4,7 @@ Belongs here: column names and types, event names, and writing frames of raw eve
 Does not belong here: how events are made (synthesis, sessions) or read (clients.embedded).
 """
 
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -92,6 +93,7 @@ def write_events(events: pl.DataFrame, telemetry: Path, *, part: int) -> list[Pa
 
     Args:
         events: columns of `RAW_SCHEMA`, any order of rows; rows are written in (TimeGenerated, Name, Properties) order.
+        telemetry: the telemetry folder, made when it is not there.
         part: distinguishes the files of one day; the same part of the same day is overwritten.
     """
     folder = events_folder(telemetry)
@@ -103,3 +105,9 @@ def write_events(events: pl.DataFrame, telemetry: Path, *, part: int) -> list[Pa
         rows.write_parquet(path, compression="zstd", compression_level=1)
         written.append(path)
     return written
+
+
+def newest_day(telemetry: Path) -> date | None:
+    """The latest day that a telemetry folder has a file of, by the names `write_events` gives."""
+    days = [path.name[:10] for path in events_folder(telemetry).glob("????-??-??-*.parquet")]
+    return date.fromisoformat(max(days)) if days else None
