@@ -1,0 +1,77 @@
+"""What the invented assistant says: openings and bodies of final answers, and narration between tool calls.
+
+Belongs here: the wording of model messages. Does not belong here: how often each is drawn, escaping, lengths.
+Slots in braces are filled from `slots.SLOTS`.
+"""
+
+OPENINGS = (
+    "Done. I renamed `{symbol}` to `{symbol2}` in {file} and updated {number} references.",
+    "I've updated `{file}` and the tests pass.",
+    "The cause was in `{symbol}`: it ran before {event}.",
+    "All {number} tests pass now.",
+    "Here is what I changed:",
+    "I looked at {file}, {folder} and the {component}; the problem is in `{symbol}`.",
+    "That error (`{error}`) comes from {library}, not from your code.",
+    "The {feature} now streams its rows instead of loading them.",
+    "I added the tests you asked for in `{folder}`.",
+    "`{symbol}` is called from two threads; that is the race.",
+    "Yes: {symbol} is safe as long as {symbol2} holds the lock.",
+    "No changes were needed in {file}.",
+    "I reverted the change to {file} and took another way.",
+    "Short answer: use {library}.",
+    "The {component} is split into three parts now.",
+    "I could not reproduce `{error}` with {tool}, but I found a likely cause.",
+    "Fertig. Die Tests in {folder} laufen durch.",
+    "C'est fait : {file} est à jour et les tests passent.",
+    "Listo, {symbol} ya valida la entrada.",
+    "修正しました。{file} の {symbol} を変更しています。",
+    "已完成 {file} 中的 {symbol} 已更新、测试全部通过。",
+    "Готово: {symbol} теперь повторяет запрос {number} раз.",
+    "✅ {feature} works, including when {event}.",
+    "I committed it as “{word}: {word2} the {component}”.",
+)
+
+BODIES = (
+    " It now checks the {word} first and falls back to {symbol2} when {event}.",
+    " I kept the public API as it was.",
+    " The old behaviour is covered by a test in {folder}.",
+    " Nothing else refers to {symbol}.",
+    " {library} handles the retry; the limit is {number}.",
+    " Note that {file} is generated, so I changed its template instead.",
+    " If you want, I can do the same for the {component}.",
+    " Run `{tool} {folder}` to see it.",
+    "\n- `{file}`: {symbol} takes a {word} instead of a {word2}",
+    "\n- `{folder}`: {number} new tests, one per case",
+    "\n- {component}: closes its connection when {event}",
+    "\n\n**What changed**\n1. {symbol} no longer blocks.\n2. {symbol2} retries {number} times.\n",
+    "\n\n```python\ndef {symbol}({word}: str) -> str:\n    return {word}.replace(\"\\\\\", '/').strip()\n```\n",
+    "\n\n```ts\nconst {symbol} = await {symbol2}(`${{word}}/{word2}`, { limit: {number} });\n```\n",
+    '\n\n```diff\n-    timeout = {number}\n+    timeout = config["{word}"]\n```\n',
+    '\n\n```sh\n{tool} {folder} --{word}={number} && echo "ok"\n```\n',
+    "\n| case | before | after |\n| --- | --- | --- |\n| {word} | {number} ms | {number2} ms |\n",
+    " The reason is the order of events: {event}, and only then does the {component} read `{symbol}`.",
+    " Two callers relied on the old order; I changed both.",
+    " Der Grenzfall, dass {event}, ist jetzt abgedeckt.",
+    " 追加のテストは {folder} にあります。",
+    " I did not touch {folder}. 🚀",
+    ' See https://example.com/docs/{word}?page={number}&sort="{word2}" for the background.',
+)
+
+NARRATIONS = (
+    "Let me look at `{file}` and find out where `{symbol}` is called.",
+    "I'll search the workspace for `{symbol}` first, then change the callers one by one.",
+    "Now let me run the {feature} tests to see whether this is enough.",
+    "The tests fail with `{error}`. Let me check how {library} is set up here.",
+    "I'll start by reading the {component} and its tests in {folder}.",
+    "Next I'll update {file}.",
+    "Found it: `{symbol}` is set too late when {event}. I'll move it up.",
+    "Let me check the current errors before I go on with {folder}.",
+    "I need to see how {symbol2} handles the case that {event}.",
+    "Good, {number} of {number2} tests pass. Let me look at the ones that don't.",
+    "Ich sehe mir zuerst {file} an und suche nach {symbol}.",
+    "まず {file} を確認します。",
+    "Je vais d'abord lire {file}, puis lancer les tests.",
+    "Now I'll create the migration in {folder} and run `{tool}` to check it.",
+    "Perfect! Now let me clean up the imports in {file} and run {tool} once more.",
+    'That path uses backslashes (`C:\\{folder}\\{word}`), so the "{word2}" check never matches. Fixing it.',
+)
