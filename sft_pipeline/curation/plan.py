@@ -19,6 +19,10 @@ ALL = "all"
 """The one split of a plan that does not split."""
 
 
+SplitName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+"""It becomes a folder and part of a partition key."""
+
+
 class Section(BaseModel):
     """A table of the plan: frozen, and unknown keys are errors."""
 
@@ -42,7 +46,7 @@ class Split(Section):
     """Who goes into which split: shares of 100, in order; `by = "none"` puts everyone into one."""
 
     by: Literal["conversation", "user", "none"]
-    shares: dict[str, Annotated[int, Field(ge=1, le=100)]]
+    shares: dict[SplitName, Annotated[int, Field(ge=1, le=100)]]
 
     @model_validator(mode="after")
     def _shares_make_100(self) -> "Split":
@@ -120,6 +124,10 @@ class Plan(Section):
             if not 1 <= bucket.turns[0] <= bucket.turns[1]:
                 msg = f"bucket {bucket.name!r}: turns {list(bucket.turns)} is no range"
                 raise ValueError(msg)
+        names = [bucket.name for bucket in self.buckets]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            msg = f"buckets: {', '.join(twice)} stands twice"
+            raise ValueError(msg)
         for lower, upper in pairwise(self.buckets):
             if upper.turns[0] <= lower.turns[1]:
                 msg = f"buckets {lower.name!r} and {upper.name!r} overlap or are out of order"
@@ -167,7 +175,7 @@ class Plan(Section):
 
     def cell(self, key: str) -> Cell:
         """The cell of a partition key."""
-        return next(cell for cell in self.cells if cell.key == key)
+        return {cell.key: cell for cell in self.cells}[key]
 
     def bounds(self, day: date) -> tuple[datetime, datetime]:
         """The window of a partition key: first instant in, first instant out."""

@@ -143,6 +143,15 @@ class Artifact(dy.Schema):
     sampleVersion = dy.String(description="content version of the sample it was written from")
 
 
+class PublishedRelease(dy.Schema):
+    """A published release."""
+
+    name = dy.String(primary_key=True)
+    url = dy.String(description="its folder")
+    records = dy.Int64()
+    files = dy.Int64()
+
+
 RECORD_FIELDS: tuple[str, ...] = (
     "conversationId",
     "userName",

@@ -1,0 +1,165 @@
+"""The `sft-pipeline` command: thin, one function per command; 0 done, 1 refused or failed, 2 wrong usage.
+
+Belongs here: options, and calling what does the work. Dagster is imported by the commands that need it.
+"""
+
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sft_pipeline.curation.refusal import Refused
+
+app = typer.Typer(
+    name="sft-pipeline",
+    help="LLM-assistant telemetry in Kusto to verified training data.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+telemetry = typer.Typer(help="Make raw telemetry for the embedded engine.", no_args_is_help=True)
+app.add_typer(telemetry, name="telemetry")
+
+Plan = Annotated[str | None, typer.Option("--plan", help="Name or path of a plan; default: SFT_PLAN, production.")]
+Window = Annotated[
+    datetime | None,
+    typer.Option("--window", formats=["%Y-%m-%d"], help="Day (UTC) at which the window ends; default: the newest."),
+]
+
+
+def main() -> None:
+    """Run the command line; a refusal is a message, not a stack trace."""
+    from sft_pipeline.terminal import print_error, print_refusal
+
+    try:
+        app()
+    except Refused as refusal:
+        print_refusal(refusal.what, refusal.remedy)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print_error("interrupted: what was finished is kept, the same command goes on from there")
+        sys.exit(130)
+
+
+@app.command()
+def run(
+    plan: Plan = None,
+    window: Window = None,
+    split: Annotated[str | None, typer.Option(help="Sample and publish this split alone.")] = None,
+    test: Annotated[bool, typer.Option("--test", help="The same as --plan test.")] = False,  # noqa: FBT002
+    until: Annotated[str | None, typer.Option(help="Stop after this asset.")] = None,
+    allow_shortfall: Annotated[bool, typer.Option("--allow-shortfall", help="Publish what there is.")] = False,  # noqa: FBT002
+) -> None:
+    """Curate a window and publish the release; goes on where an earlier run stopped.
+
+    Example: sft-pipeline run --plan demo --window 2026-11-01
+    """
+    from sft_pipeline.commands.running import run_walk
+
+    run_walk(
+        plan="test" if test else plan, window=_day(window), split=split, until=until, allow_shortfall=allow_shortfall
+    )
+
+
+@telemetry.command("generate")
+def telemetry_generate(
+    conversations: Annotated[int, typer.Option(min=1, help="How many candidates: complete agent conversations.")],
+    out: Annotated[Path, typer.Option(help="Folder for the raw events.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    days: Annotated[int, typer.Option(min=1, help="Length of the window.")] = 15,
+    end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day after the window.")] = None,
+) -> None:
+    """Write synthetic raw events with every quirk of the real ones.
+
+    Example: sft-pipeline telemetry generate --conversations 3000 --out T
+    """
+    from sft_pipeline.commands.telemetry import generate_telemetry
+
+    last = _day(end) or datetime.now(UTC).date()
+    generate_telemetry(out, conversations=conversations, seed=seed, days=days, end=last)
+
+
+@telemetry.command("import")
+def telemetry_import(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders of chat sessions.")],
+    out: Annotated[Path, typer.Option(help="Folder for the raw events.")],
+) -> None:
+    """Turn VS Code chat sessions and SpecStory histories into raw events.
+
+    Example: sft-pipeline telemetry import ~/sessions --out T
+    """
+    from sft_pipeline.commands.telemetry import import_telemetry
+
+    import_telemetry(paths, out)
+
+
+@app.command()
+def query(
+    file: Annotated[str, typer.Argument(help="A query of the catalog, or the path of a .kql file.")],
+    param: Annotated[list[str] | None, typer.Option(help="A parameter as name=value; may be repeated.")] = None,
+    window: Window = None,
+    out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .json instead of showing rows.")] = None,
+    plan: Plan = None,
+) -> None:
+    """Run a query on the configured Kusto.
+
+    Example: sft-pipeline query test/sft_test_100_lite --window 2026-11-01 --out test.parquet
+    """
+    from sft_pipeline.commands.querying import run_query
+
+    run_query(file, param or [], plan=plan, window=_day(window), out=out)
+
+
+@app.command()
+def check(plan: Plan = None, window: Window = None) -> None:
+    """Evaluate every asset check on what is stored; fails when a fatal one fails.
+
+    Example: sft-pipeline check --plan demo
+    """
+    from sft_pipeline.commands.checking import run_checks
+
+    run_checks(plan=plan, window=_day(window))
+
+
+@app.command()
+def verify(location: Annotated[str, typer.Argument(help="The release: a folder or URL.")]) -> None:
+    """Recompute everything that a release's metadata.json claims, from its files alone.
+
+    Example: sft-pipeline verify .sft/releases/vscodedata_0.36k_complete_stratified_deduped_15d_20261101_120000
+    """
+    from sft_pipeline.commands.checking import verify_location
+
+    verify_location(location)
+
+
+@app.command()
+def explain(
+    conversation_id: Annotated[str, typer.Argument(help="A conversationId.")], window: Window = None, plan: Plan = None
+) -> None:
+    """Say where a conversation went and why.
+
+    Example: sft-pipeline explain 6f1c0a9e-... --plan demo
+    """
+    from sft_pipeline.commands.checking import explain_conversation
+
+    explain_conversation(conversation_id, plan=plan, window=_day(window))
+
+
+@app.command()
+def ui(
+    plan: Plan = None,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
+) -> None:
+    """Open the Dagster UI on the plan's instance.
+
+    Example: sft-pipeline ui --plan demo --port 3030
+    """
+    from sft_pipeline.commands.running import serve_ui
+
+    serve_ui(plan=plan, port=port)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None

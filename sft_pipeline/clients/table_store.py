@@ -1,0 +1,115 @@
+"""Where intermediate tables lie: Parquet files in a local folder or in `az://` storage, one per asset partition.
+
+Belongs here: paths, writing so that a killed process leaves no half file, reading, and the notes a file carries.
+Does not belong here: what the tables mean; Dagster (orchestration.io_managers wraps this).
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from sft_pipeline.curation.refusal import Refused
+
+ROW_GROUP_ROWS = 512
+"""Small row groups (about 5 MB of conversations) let a sample skip most of a chunk."""
+
+
+class TableKey(NamedTuple):
+    """Which table: the asset, the window and, where it has one, the other partition dimension."""
+
+    asset: str
+    window: str
+    part: str = ""
+
+    @property
+    def path(self) -> str:
+        """Relative path of the file."""
+        return f"{self.asset}/{self.window}/{self.part or self.asset.rsplit('/', 1)[-1]}.parquet"
+
+
+@dataclass(frozen=True)
+class TableStore:
+    """Tables under a base folder or URI; credentials of `az://` come from the environment as Polars reads them."""
+
+    base: str
+
+    def uri(self, key: TableKey) -> str:
+        """Where a table lies."""
+        return f"{self.base.rstrip('/')}/{key.path}"
+
+    def write(self, key: TableKey, table: pl.DataFrame, notes: Mapping[str, str]) -> None:
+        """Write a table whole or not at all, with notes in the file's own metadata.
+
+        Raises:
+            Refused: the folder cannot be written or the disk is full.
+        """
+        uri = self.uri(key)
+        try:
+            if self._is_remote:
+                table.write_parquet(uri, compression_level=1, row_group_size=ROW_GROUP_ROWS, metadata=dict(notes))
+            else:
+                _write_file(Path(uri), table, notes)
+        except (OSError, pl.exceptions.ComputeError) as error:  # Polars reports a full disk as a ComputeError
+            raise Refused(
+                f"cannot write {uri}: {error}",
+                remedy="mend space or permissions under SFT_HOME or SFT_STORAGE and run again: what is finished is kept",
+            ) from error
+
+    def scan(self, keys: Sequence[TableKey]) -> pl.LazyFrame:
+        """Several partitions of one table as one lazy frame; column `part` names the partition of each row.
+
+        Raises:
+            Refused: partitions are missing; each is named.
+        """
+        missing = [key for key in keys if not self.holds(key)]
+        if missing:
+            named = ", ".join(f"{key.part}|{key.window}" if key.part else key.window for key in missing[:5])
+            raise Refused(
+                f"{len(missing)} of {len(keys)} partitions of {keys[0].asset} are missing: {named}",
+                remedy="materialize them first: `sft-pipeline run`, or a backfill of those partitions in the UI",
+            )
+        frame = pl.scan_parquet([self.uri(key) for key in keys], include_file_paths="part", glob=False)
+        return frame.with_columns(pl.col("part").str.extract(r"([^/]+)\.parquet$"))
+
+    def read(self, key: TableKey) -> pl.DataFrame:
+        """One whole table."""
+        return self.scan([key]).drop("part").collect()
+
+    def notes(self, key: TableKey) -> dict[str, str]:
+        """What the file says of itself."""
+        return {name: str(value) for name, value in pl.read_parquet_metadata(self.uri(key)).items()}
+
+    def holds(self, key: TableKey) -> bool:
+        """Whether the table has been written."""
+        if not self._is_remote:
+            return Path(self.uri(key)).is_file()
+        try:
+            pl.read_parquet_schema(self.uri(key))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def keys(self, asset: str) -> list[TableKey]:
+        """The stored partitions of an asset, sorted; local folders only."""
+        root = Path(self.base) / asset
+        found = [(path.parent.name, path.stem) for path in root.glob("*/*.parquet")]
+        name = asset.rsplit("/", 1)[-1]
+        return sorted(TableKey(asset, window, "" if part == name else part) for window, part in found)
+
+    @property
+    def _is_remote(self) -> bool:
+        return "://" in self.base
+
+
+def _write_file(path: Path, table: pl.DataFrame, notes: Mapping[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        table.write_parquet(unfinished, compression_level=1, row_group_size=ROW_GROUP_ROWS, metadata=dict(notes))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,68 @@
+"""`check`, `verify` and `explain`."""
+
+from collections import Counter
+from datetime import date
+
+import typer
+
+from sft_pipeline.clients.release_store import open_release_store
+from sft_pipeline.clients.table_store import TableStore
+from sft_pipeline.clients.verification import verify_release
+from sft_pipeline.commands.windows import window_or_newest
+from sft_pipeline.orchestration.assets.ingestion import extraction_code_version
+from sft_pipeline.orchestration.checks import Shelf, checked_assets
+from sft_pipeline.orchestration.explanation import explain
+from sft_pipeline.orchestration.jobs import Evaluation, evaluate_stored
+from sft_pipeline.orchestration.resources import read_settings
+from sft_pipeline.terminal import counting, out, print_error, print_table
+
+
+def run_checks(*, plan: str | None, window: date | None) -> None:
+    """Evaluate, show what is broken, exit 1 when a fatal claim is."""
+    settings = read_settings(plan=plan)
+    shelf = Shelf(TableStore(settings.storage), open_release_store(settings.releases))
+    checked = checked_assets(settings.plan, extraction_code_version(settings.plan))
+    evaluations: list[Evaluation] = []
+    with counting("checks") as progress:
+        for evaluation in evaluate_stored(checked, shelf, settings.plan, window.isoformat() if window else None):
+            evaluations.append(evaluation)
+            progress(len(evaluations), len(evaluations))
+    errors = [evaluation for evaluation in evaluations if evaluation.is_error]
+    if errors:
+        print_table("Failed", ("asset", "partition", "check", "count", "ids"), [_row(one) for one in errors])
+    warnings = Counter((one.asset, one.claim.statement) for one in evaluations if one.is_warning)
+    if warnings:
+        rows = [(asset, statement, count) for (asset, statement), count in warnings.items()]
+        print_table("Warnings", ("asset", "statement", "partitions that break it"), rows)
+    out.print(f"{len(evaluations):,} checks: {len(errors)} failed, {warnings.total()} warnings")
+    if errors or not evaluations:
+        print_error(
+            "fatal checks failed" if errors else f"nothing is stored of plan {settings.plan.name}: run it first"
+        )
+        raise typer.Exit(1)
+
+
+def _row(evaluation: Evaluation) -> tuple[object, ...]:
+    outcome = evaluation.outcome
+    told = ", ".join(outcome.ids) or outcome.detail
+    return (evaluation.asset, evaluation.partition, outcome.name, outcome.broken, told)
+
+
+def verify_location(location: str) -> None:
+    """Verify a release, show each finding, exit 1 when one fails."""
+    with counting("records") as progress:
+        verification = verify_release(location, progress=progress)
+    rows = [("ok" if one.passed else "BROKEN", one.statement, one.detail) for one in verification.findings]
+    print_table(location, ("", "claim", "detail"), rows)
+    if not verification.passed:
+        print_error("the release does not hold what its metadata.json claims")
+        raise typer.Exit(1)
+    out.print("verified: the files hold what metadata.json claims")
+
+
+def explain_conversation(conversation_id: str, *, plan: str | None, window: date | None) -> None:
+    """Show the stations of a conversation."""
+    settings = read_settings(plan=plan)
+    day = window_or_newest(settings, window).isoformat()
+    stations = list(explain(conversation_id, settings.plan, TableStore(settings.storage), day))
+    print_table(f"{conversation_id} in window {day}", ("table", "says"), stations)

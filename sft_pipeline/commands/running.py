@@ -1,0 +1,101 @@
+"""`run` and `ui`."""
+
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from time import monotonic
+
+import polars as pl
+import typer
+
+from sft_pipeline.clients.table_store import TableKey, TableStore
+from sft_pipeline.commands.windows import window_or_newest
+from sft_pipeline.curation.rules import InvalidRecordsError
+from sft_pipeline.curation.sampling import cell_counts
+from sft_pipeline.orchestration.instance import open_instance, prepare_instance
+from sft_pipeline.orchestration.metadata import left_out, repaired
+from sft_pipeline.orchestration.resources import Settings, read_settings
+from sft_pipeline.orchestration.walk import ChecksFailedError, StepDone, walk, walk_steps
+from sft_pipeline.terminal import (
+    WalkProgress,
+    out,
+    print_command,
+    print_counts,
+    print_error,
+    print_frame,
+    print_table,
+    progress_bar,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_walk(
+    *, plan: str | None, window: date | None, split: str | None, until: str | None, allow_shortfall: bool
+) -> None:
+    """Run the walk and show what it came to."""
+    settings = _chosen(read_settings(plan=plan), split=split, allow_shortfall=allow_shortfall)
+    day = window_or_newest(settings, window)
+    steps = walk_steps(settings.plan, day, until)
+    start, end = settings.plan.bounds(day)
+    out.print(
+        f"plan [bold]{settings.plan.name}[/], window {start:%Y-%m-%d} to {end:%Y-%m-%d} UTC, home {settings.home}"
+    )
+    started = monotonic()
+    try:
+        with open_instance(settings) as instance, progress_bar() as progress:
+            done = walk(settings, instance, steps, WalkProgress(progress))
+    except (ChecksFailedError, InvalidRecordsError) as error:
+        print_error(str(error))
+        raise typer.Exit(1) from None
+    _show(settings, day.isoformat(), done, monotonic() - started)
+
+
+def _chosen(settings: Settings, *, split: str | None, allow_shortfall: bool) -> Settings:
+    plan = settings.plan.only(split) if split else settings.plan
+    return settings.model_copy(update={"plan": plan.with_shortfall() if allow_shortfall else plan})
+
+
+def _show(settings: Settings, window: str, done: list[StepDone], seconds: float) -> None:
+    tables = TableStore(settings.storage)
+    rows = [(step.step.asset, step.made, step.skipped, round(step.seconds, 1)) for step in done]
+    print_table("Steps", ("asset", "made", "finished before", "seconds"), rows)
+    reached = {step.step.asset for step in done}
+    print_table("From telemetry to release", ("conversations", "count"), _accounts(settings, tables, window, reached))
+    print_counts("Dropped or repaired by the query", repaired(settings.plan, tables, window))
+    if "conversations" in reached:
+        candidates = tables.read(TableKey("conversations", window))
+        print_frame("Cells", cell_counts(candidates, settings.plan).drop("split", "bucket"))
+    if "sample_release" in reached:
+        release = tables.read(TableKey("sample_release", window)).row(0, named=True)
+        out.print(f"{release['records']:,} records released in {seconds:.1f} s; verify them with")
+        print_command(f"sft-pipeline verify {release['url'].removeprefix('file://')}")
+
+
+def _accounts(settings: Settings, tables: TableStore, window: str, reached: set[str]) -> list[tuple[str, int]]:
+    """Every conversation the queries looked at, and where it went; the counts add up."""
+    chunks = tables.scan([TableKey("conversation_chunks", window, chunk) for chunk in settings.plan.chunk_keys])
+    kept = int(chunks.select(pl.len()).collect().item())
+    reasons = left_out(settings.plan, tables, window)
+    rows = [("looked at", kept + sum(reasons.values())), *((f"- {name}", count) for name, count in reasons.items())]
+    rows.append(("candidates", kept))
+    if "sample_release" in reached:
+        released = int(tables.read(TableKey("sample_release", window))["records"][0])
+        rows += [("- not needed by their cell", kept - released), ("released", released)]
+    return rows
+
+
+def serve_ui(*, plan: str | None, port: int) -> None:
+    """Serve Dagster's own UI on the instance of the plan until it is interrupted."""
+    settings = read_settings(plan=plan)
+    prepare_instance(settings)
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(settings.dagster_home),
+        "SFT_PLAN": plan or os.environ.get("SFT_PLAN") or "production",
+    }
+    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-m", "sft_pipeline.definitions", "-p", str(port)]
+    out.print(f"plan [bold]{settings.plan.name}[/], instance {settings.dagster_home}, http://127.0.0.1:{port}")
+    raise typer.Exit(subprocess.run(command, env=environment, check=False, cwd=ROOT).returncode)  # noqa: S603

@@ -1,0 +1,47 @@
+"""Putting assets, checks, jobs and resources together for given settings; tests and the command line call this too.
+
+Belongs here: assembly only.
+"""
+
+import dagster as dg
+
+from sft_pipeline.orchestration.assets.curation import curation_assets
+from sft_pipeline.orchestration.assets.ingestion import extraction_code_version, ingestion_assets
+from sft_pipeline.orchestration.assets.release import release_assets
+from sft_pipeline.orchestration.checks import check_definition, checked_assets
+from sft_pipeline.orchestration.io_managers import TableIOManager
+from sft_pipeline.orchestration.jobs import asset_checks_job
+from sft_pipeline.orchestration.resources import KustoResource, ReleasesResource, Settings, TablesResource
+
+
+def assemble(settings: Settings) -> dg.Definitions:
+    """The definitions of one plan with the resources that the settings name."""
+    plan = settings.plan
+    checked = checked_assets(plan, extraction_code_version(plan))
+    return dg.Definitions(
+        assets=[*ingestion_assets(plan), *curation_assets(plan), *release_assets(plan)],
+        asset_checks=[check_definition(one) for one in checked],
+        jobs=[asset_checks_job(checked, plan)],
+        resources=resources(settings),
+    )
+
+
+def resources(settings: Settings) -> dict[str, object]:
+    """The resources by the names under which assets ask for them."""
+    return {
+        "kusto": kusto_resource(settings),
+        "tables": TablesResource(base=settings.storage),
+        "table_io": TableIOManager(base=settings.storage),
+        "releases": ReleasesResource(url=settings.releases),
+    }
+
+
+def kusto_resource(settings: Settings) -> KustoResource:
+    """The telemetry that the settings name."""
+    return KustoResource(
+        cluster=settings.cluster,
+        database=settings.database,
+        auth=settings.auth,
+        telemetry=str(settings.telemetry or ""),
+        staged=str(settings.staged),
+    )

@@ -1,0 +1,99 @@
+"""Ingestion: one Kusto query per hash chunk becomes curated conversations, and rejected ones with their reasons.
+
+Belongs here: the assets that read telemetry. What a query's rows mean is `curation.extraction`'s business.
+"""
+
+from collections.abc import Iterator
+from time import monotonic
+
+import dagster as dg
+import polars as pl
+
+from sft_pipeline.curation.extraction import CuratedChunk, chunk_parameters, curate_chunk
+from sft_pipeline.curation.hashing import content_version
+from sft_pipeline.curation.plan import Plan
+from sft_pipeline.curation.records import table_version
+from sft_pipeline.curation.tables import Conversation, RejectedConversation
+from sft_pipeline.orchestration.metadata import counts_table, reasons, row_count, schema_metadata
+from sft_pipeline.orchestration.partitions import parts_of, plan_partitions
+from sft_pipeline.orchestration.resources import KustoResource, plan_query
+
+GROUP = "ingestion"
+OWNERS = ["team:sft-pipeline"]
+POOL = "kusto"
+"""Its limit (5 by default) is the number of queries a Log Analytics user may run at a time."""
+
+
+def extraction_code_version(plan: Plan) -> str:
+    """The version of plan and query that decides what a chunk holds; its file carries it."""
+    return content_version([plan.extraction_version(), plan_query(plan).sha256])[:16]
+
+
+def ingestion_assets(plan: Plan) -> list[dg.AssetsDefinition | dg.SourceAsset]:
+    """`app_events`, `conversation_chunks` and `rejected_conversations` of a plan."""
+    query = plan_query(plan)
+    code_version = extraction_code_version(plan)
+
+    @dg.observable_source_asset(group_name=GROUP, description="Raw telemetry: the AppEvents table.")
+    def app_events(kusto: KustoResource) -> dg.DataVersion:
+        return dg.DataVersion(kusto.client().fingerprint())
+
+    @dg.multi_asset(
+        name="conversation_chunks",
+        deps=[app_events],
+        partitions_def=plan_partitions(plan).chunks,
+        pool=POOL,
+        outs={
+            "conversation_chunks": dg.AssetOut(
+                description="Complete, valid agent conversations of one hash chunk, one row each, turns nested.",
+                metadata=schema_metadata(Conversation),
+                code_version=code_version,
+                group_name=GROUP,
+                owners=OWNERS,
+                kinds={"kusto", "polars", "parquet"},
+                io_manager_key="table_io",
+            ),
+            "rejected_conversations": dg.AssetOut(
+                description="The conversations of the chunk that were left out, each with its reason and errors.",
+                metadata=schema_metadata(RejectedConversation),
+                code_version=code_version,
+                group_name=GROUP,
+                owners=OWNERS,
+                kinds={"polars", "parquet"},
+                io_manager_key="table_io",
+            ),
+        },
+    )
+    def conversation_chunks(
+        context: dg.AssetExecutionContext, kusto: KustoResource
+    ) -> Iterator[dg.Output[pl.DataFrame]]:
+        """Query one chunk of one window and tell the conversations that can be trained on from the others."""
+        parts = parts_of(context.partition_key)
+        number = plan.chunk_keys.index(parts.part)
+        started = monotonic()
+        rows = kusto.client().execute(query, chunk_parameters(plan, parts.day, chunk=number))
+        seconds = monotonic() - started
+        yield from _outputs(curate_chunk(rows, plan, chunk=number), seconds)
+
+    return [app_events, conversation_chunks]
+
+
+def _outputs(chunk: CuratedChunk, seconds: float) -> Iterator[dg.Output[pl.DataFrame]]:
+    yield dg.Output(
+        chunk.conversations,
+        output_name="conversation_chunks",
+        data_version=dg.DataVersion(table_version(chunk.conversations)),
+        metadata={
+            **row_count(chunk.conversations),
+            "conversations looked at": chunk.rows,
+            "query seconds": round(seconds, 2),
+            "megabytes": round(chunk.conversations.estimated_size("mb"), 1),
+            "repairs": counts_table(chunk.repairs, name="repair"),
+        },
+    )
+    yield dg.Output(
+        chunk.rejected,
+        output_name="rejected_conversations",
+        data_version=dg.DataVersion(table_version(chunk.rejected)),
+        metadata={**row_count(chunk.rejected), "reasons": counts_table(reasons(chunk.rejected), name="reason")},
+    )

@@ -1,0 +1,138 @@
+"""Release: the uploaded file of each cell, and the release that binds them, `metadata.json` written last.
+
+Belongs here: the assets that leave the pipeline. The publish protocol is `clients.publishing`'s business.
+"""
+
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+
+import dagster as dg
+import polars as pl
+
+from sft_pipeline.clients.publishing import Published, publish, upload_artifact
+from sft_pipeline.clients.table_store import TableKey, TableStore
+from sft_pipeline.curation.plan import Plan
+from sft_pipeline.curation.records import table_version
+from sft_pipeline.curation.release import Curation, Source
+from sft_pipeline.curation.rules import conversation_rules, require_valid, split_rule
+from sft_pipeline.curation.sampling import cell_counts, require_filled
+from sft_pipeline.curation.sections import validation_counts
+from sft_pipeline.curation.tables import Artifact, PublishedRelease, schema_of
+from sft_pipeline.orchestration.automation import ON_NEW_DATA
+from sft_pipeline.orchestration.metadata import counts_table, reasons, repaired, row_count, schema_metadata
+from sft_pipeline.orchestration.partitions import parts_of, plan_partitions
+from sft_pipeline.orchestration.resources import (
+    KustoResource,
+    ReleasesResource,
+    TablesResource,
+    plan_query,
+)
+
+GROUP = "release"
+OWNERS = ["team:sft-pipeline"]
+SOFTWARE = ("sft-pipeline", "dagster", "polars")
+BROKEN = "broken: "
+"""Prefix of the notes by which the file of an artifact's row tells how many records break which rule."""
+
+
+def release_assets(plan: Plan) -> list[dg.AssetsDefinition]:
+    """`sample_artifacts` and `sample_release` of a plan."""
+    partitions = plan_partitions(plan)
+
+    @dg.asset(
+        partitions_def=partitions.cells,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"json"},
+        metadata=schema_metadata(Artifact),
+        code_version="1",
+        automation_condition=ON_NEW_DATA,
+        io_manager_key="table_io",
+    )
+    def sample_artifacts(
+        context: dg.AssetExecutionContext, samples: pl.DataFrame, releases: ReleasesResource
+    ) -> dg.Output[pl.DataFrame]:
+        """The uploaded file of one cell: its path, bytes, hashes and record count."""
+        cell = plan.cell(parts_of(context.partition_key).part)
+        require_valid(samples, [*conversation_rules(plan), split_rule(cell.split)], plan, name=cell.key)
+        artifact = upload_artifact(releases.store(), cell, samples, table_version(samples))
+        broken = {f"{BROKEN}{rule}": count for rule, _, count in validation_counts(samples, plan).iter_rows()}
+        return dg.Output(
+            artifact,
+            data_version=dg.DataVersion(table_version(artifact)),
+            metadata={**row_count(samples), **artifact.select("url", "bytes", "sha256").row(0, named=True), **broken},
+        )
+
+    @dg.asset(
+        partitions_def=partitions.windows,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"json"},
+        metadata=schema_metadata(PublishedRelease),
+        code_version=plan.version()[:16],
+        automation_condition=ON_NEW_DATA,
+        io_manager_key="table_io",
+    )
+    def sample_release(
+        context: dg.AssetExecutionContext,
+        sample_artifacts: pl.LazyFrame,
+        rejected_conversations: pl.LazyFrame,
+        conversations: pl.DataFrame,
+        kusto: KustoResource,
+        tables: TablesResource,
+        releases: ReleasesResource,
+    ) -> dg.Output[pl.DataFrame]:
+        """The published release of a window; its metadata.json, written last, proves what the files hold."""
+        require_filled(conversations, plan)
+        source = (sample_artifacts.collect(), rejected_conversations.collect(), conversations)
+        curation = _curation(plan, date.fromisoformat(context.partition_key), source, kusto, tables.store())
+        published = publish(releases.store(), curation, moment=datetime.now(UTC).replace(microsecond=0))
+        release = _release_row(published, curation)
+        return dg.Output(
+            release,
+            data_version=dg.DataVersion(table_version(release)),
+            metadata={
+                "url": dg.MetadataValue.path(published.url),
+                "records": curation.records,
+                "already there": published.already_there,
+                "left out": counts_table(reasons(curation.rejected), name="reason"),
+            },
+        )
+
+    return [sample_artifacts, sample_release]
+
+
+def _curation(
+    plan: Plan,
+    day: date,
+    source: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame],
+    kusto: KustoResource,
+    tables: TableStore,
+) -> Curation:
+    artifacts, rejected, candidates = source
+    query, client = plan_query(plan), kusto.client()
+    return Curation(
+        plan=plan,
+        source=Source(client.cluster, client.database, query.path, query.sha256),
+        window=plan.bounds(day),
+        artifacts=artifacts.select(schema_of(Artifact).names()),
+        counts=cell_counts(candidates, plan),
+        rejected=rejected.drop("part"),
+        validation=_validation(plan, tables, day, artifacts),
+        repairs=repaired(plan, tables, day.isoformat()),
+        versions={name: version(name) for name in SOFTWARE},
+    )
+
+
+def _validation(plan: Plan, tables: TableStore, day: date, artifacts: pl.DataFrame) -> pl.DataFrame:
+    """The counts that each artifact's file noted when it was written."""
+    rows: list[tuple[str, int, int]] = []
+    for cell, records in artifacts.select("cell", "records").iter_rows():
+        notes = tables.notes(TableKey("sample_artifacts", day.isoformat(), cell))
+        rows += [(rule.name, records, int(notes[BROKEN + rule.name])) for rule in conversation_rules(plan)]
+    return pl.DataFrame(rows, {"rule": pl.String, "checked": pl.Int64, "broken": pl.Int64}, orient="row")
+
+
+def _release_row(published: Published, curation: Curation) -> pl.DataFrame:
+    row = {"name": published.name, "url": published.url, "records": curation.records, "files": len(published.files)}
+    return pl.DataFrame([row], schema=schema_of(PublishedRelease))

@@ -1,0 +1,211 @@
+"""Asset checks: every rule and claim, per partition, with statement, count and up to five ids.
+
+Belongs here: which claims hold for which asset, reading what they need, and telling Dagster. One declaration serves the
+checks that follow a materialization, the `asset_checks` job and `sft-pipeline check`.
+Does not belong here: the claims themselves (curation.rules, curation.claims).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+import polars as pl
+
+from sft_pipeline.clients.publishing import artifact_path
+from sft_pipeline.clients.release_store import ReleaseStore
+from sft_pipeline.clients.table_store import TableKey, TableStore
+from sft_pipeline.clients.verification import verify_release
+from sft_pipeline.curation import claims
+from sft_pipeline.curation.claims import Claim, Outcome, rule_claims, rule_outcomes
+from sft_pipeline.curation.plan import Plan
+from sft_pipeline.curation.records import table_version
+from sft_pipeline.curation.rules import chunk_rule, conversation_rules, split_rule
+from sft_pipeline.orchestration.partitions import PartitionParts, Partitions, partition_key, parts_of, plan_partitions
+from sft_pipeline.orchestration.resources import ReleasesResource, TablesResource
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What a check may read: the tables and the releases."""
+
+    tables: TableStore
+    releases: ReleaseStore
+
+    def read(self, asset: str, window: str, part: str = "") -> pl.DataFrame:
+        """A whole table."""
+        return self.tables.read(TableKey(asset, window, part))
+
+    def scan(self, asset: str, window: str, parts: Iterable[str]) -> pl.LazyFrame:
+        """Several partitions of a table."""
+        return self.tables.scan([TableKey(asset, window, part) for part in parts])
+
+    def notes(self, asset: str, window: str, part: str = "") -> dict[str, str]:
+        """What a table's file says of itself."""
+        return self.tables.notes(TableKey(asset, window, part))
+
+
+Evaluate = Callable[[Shelf, PartitionParts], Iterable[Outcome]]
+
+
+@dataclass(frozen=True)
+class CheckedAsset:
+    """An asset's claims and the function that evaluates all of them for one partition."""
+
+    asset: str
+    claims: tuple[Claim, ...]
+    evaluate: Evaluate
+    partitions: dg.PartitionsDefinition[str]
+
+    def outcomes(self, shelf: Shelf, parts: PartitionParts) -> list[tuple[Claim, Outcome]]:
+        """Each claim with its outcome.
+
+        Raises:
+            ValueError: an outcome is missing or has no claim (a defect of this module).
+        """
+        by_name = {outcome.name: outcome for outcome in self.evaluate(shelf, parts)}
+        if set(by_name) != {claim.name for claim in self.claims}:
+            msg = f"{self.asset}: outcomes {sorted(by_name)} are not those of its claims"
+            raise ValueError(msg)
+        return [(claim, by_name[claim.name]) for claim in self.claims]
+
+
+def checked_assets(plan: Plan, code_version: str) -> tuple[CheckedAsset, ...]:
+    """The assets with their claims, in the order of the walk.
+
+    Args:
+        plan: the plan.
+        code_version: of `conversation_chunks`, which all chunks must carry.
+    """
+    partitions = plan_partitions(plan)
+    return (
+        _conversation_chunks(plan, partitions),
+        _conversations(plan, partitions, code_version),
+        _samples(plan, partitions),
+        _sample_artifacts(partitions),
+        _sample_release(partitions),
+    )
+
+
+def _conversation_chunks(plan: Plan, partitions: Partitions) -> CheckedAsset:
+    rules = [*conversation_rules(plan), chunk_rule(0, plan.chunks.count)]
+
+    def evaluate(shelf: Shelf, parts: PartitionParts) -> Iterator[Outcome]:
+        table = shelf.read("conversation_chunks", *parts)
+        rejected = shelf.read("rejected_conversations", *parts)
+        notes = shelf.notes("conversation_chunks", *parts)
+        number = plan.chunk_keys.index(parts.part)
+        yield from rule_outcomes(table, [*rules[:-1], chunk_rule(number, plan.chunks.count)], plan)
+        yield claims.stored_as_written(table_version(table), notes["version"])
+        looked_at = int(notes["conversations looked at"])
+        yield claims.counts_add_up(kept=table.height, rejected=rejected.height, looked_at=looked_at)
+
+    own = (claims.STORED_AS_WRITTEN, claims.COUNTS_ADD_UP)
+    return CheckedAsset("conversation_chunks", (*rule_claims(rules), *own), evaluate, partitions.chunks)
+
+
+def _conversations(plan: Plan, partitions: Partitions, code_version: str) -> CheckedAsset:
+    def evaluate(shelf: Shelf, parts: PartitionParts) -> Iterator[Outcome]:
+        table = shelf.read("conversations", parts.window)
+        chunks = shelf.scan("conversation_chunks", parts.window, plan.chunk_keys).select("conversationId").collect()
+        versions = [shelf.notes("conversation_chunks", parts.window, part)["codeVersion"] for part in plan.chunk_keys]
+        yield claims.stored_as_written(table_version(table), shelf.notes("conversations", parts.window)["version"])
+        yield claims.chunks_add_up(chunks, table)
+        yield claims.one_plan(versions, code_version)
+        yield claims.one_split(table, plan)
+        yield claims.cells_filled(table, plan)
+
+    own = (
+        claims.STORED_AS_WRITTEN,
+        claims.CHUNKS_ADD_UP,
+        claims.ONE_PLAN,
+        claims.ONE_SPLIT,
+        claims.CELLS_FILLED,
+    )
+    return CheckedAsset("conversations", own, evaluate, partitions.windows)
+
+
+def _samples(plan: Plan, partitions: Partitions) -> CheckedAsset:
+    rules = [*conversation_rules(plan), split_rule("")]
+
+    def evaluate(shelf: Shelf, parts: PartitionParts) -> Iterator[Outcome]:
+        cell = plan.cell(parts.part)
+        table = shelf.read("samples", *parts)
+        candidates = shelf.read("conversations", parts.window)
+        yield from rule_outcomes(table, [*rules[:-1], split_rule(cell.split)], plan)
+        yield claims.stored_as_written(table_version(table), shelf.notes("samples", *parts)["version"])
+        yield claims.exact_count(table, candidates, cell)
+        yield claims.bottom_k(table, candidates, cell)
+
+    own = (claims.STORED_AS_WRITTEN, claims.EXACT_COUNT, claims.BOTTOM_K)
+    return CheckedAsset("samples", (*rule_claims(rules), *own), evaluate, partitions.cells)
+
+
+def _sample_artifacts(partitions: Partitions) -> CheckedAsset:
+    def evaluate(shelf: Shelf, parts: PartitionParts) -> Iterator[Outcome]:
+        artifact = shelf.read("sample_artifacts", *parts).row(0, named=True)
+        file = shelf.releases.find(artifact_path(artifact["cell"], artifact["sampleVersion"]))
+        yield claims.same_bytes(artifact, file._asdict() if file else None)
+        yield claims.of_this_sample(artifact["sampleVersion"], shelf.notes("samples", *parts)["version"])
+
+    own = (claims.SAME_BYTES, claims.OF_THIS_SAMPLE)
+    return CheckedAsset("sample_artifacts", own, evaluate, partitions.cells)
+
+
+def _sample_release(partitions: Partitions) -> CheckedAsset:
+    def evaluate(shelf: Shelf, parts: PartitionParts) -> Iterator[Outcome]:
+        release = shelf.read("sample_release", parts.window).row(0, named=True)
+        found = [finding for finding in verify_release(release["url"]).findings if not finding.passed]
+        detail = "; ".join(f"{finding.name}: {finding.detail}" for finding in found)
+        yield Outcome(claims.RELEASE_VERIFIES.name, len(found), detail=detail)
+
+    return CheckedAsset("sample_release", (claims.RELEASE_VERIFIES,), evaluate, partitions.windows)
+
+
+def check_definition(checked: CheckedAsset) -> dg.AssetChecksDefinition:
+    """The checks of one asset, evaluated together after a partition is materialized."""
+
+    @dg.multi_asset_check(
+        name=f"{checked.asset}_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                claim.name,
+                asset=checked.asset,
+                description=claim.statement,
+                blocking=claim.severity == "fatal",
+                partitions_def=checked.partitions,
+            )
+            for claim in checked.claims
+        ],
+    )
+    def checks(
+        context: dg.AssetCheckExecutionContext, tables: TablesResource, releases: ReleasesResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        shelf = Shelf(tables.store(), releases.store())
+        for claim, outcome in checked.outcomes(shelf, parts_of(context.partition_key)):
+            yield dg.AssetCheckResult(
+                asset_key=checked.asset,
+                check_name=claim.name,
+                passed=outcome.passed,
+                severity=severity_of(claim),
+                metadata=outcome_metadata(outcome),
+                description=outcome.detail or None,
+            )
+
+    return checks
+
+
+def severity_of(claim: Claim) -> dg.AssetCheckSeverity:
+    """ERROR for fatal claims, WARN for warnings."""
+    return dg.AssetCheckSeverity.ERROR if claim.severity == "fatal" else dg.AssetCheckSeverity.WARN
+
+
+def outcome_metadata(outcome: Outcome) -> dict[str, str | int]:
+    """Count and ids as the UI shows them."""
+    return {"broken": outcome.broken, "ids": ", ".join(outcome.ids) or "none"}
+
+
+def stored_partitions(checked: CheckedAsset, shelf: Shelf, plan: Plan, window: str | None) -> list[str]:
+    """The partition keys of an asset that are stored and belong to the plan, of one window or of all."""
+    known = {*plan.chunk_keys, *(cell.key for cell in plan.cells), ""}
+    keys = shelf.tables.keys(checked.asset)
+    return [partition_key(key.window, key.part) for key in keys if key.part in known and window in (None, key.window)]

@@ -1,0 +1,72 @@
+"""Where a conversation went and why, from what is stored.
+
+Belongs here: following one id through the tables of a window. Does not belong here: printing.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from sft_pipeline.clients.table_store import TableKey, TableStore
+from sft_pipeline.curation.hashing import chunk_of, priority_of
+from sft_pipeline.curation.plan import Plan
+
+
+class Station(NamedTuple):
+    """One table on a conversation's way and what it says of it."""
+
+    table: str
+    says: str
+
+
+def explain(conversation_id: str, plan: Plan, tables: TableStore, window: str) -> Iterator[Station]:
+    """The stations of a conversation in a window, up to where it left or to the file that holds it.
+
+    Raises:
+        Refused: the tables of the window are not there.
+    """
+    chunk = plan.chunk_keys[chunk_of(conversation_id, plan.chunks.count)]
+    yield Station("app_events", f"belongs to chunk {chunk} by the hash of its id")
+    candidate = _row(tables, TableKey("conversation_chunks", window, chunk), conversation_id)
+    if candidate is None:
+        rejected = _row(tables, TableKey("rejected_conversations", window, chunk), conversation_id)
+        yield Station("rejected_conversations", _rejection(rejected))
+        return
+    yield Station(
+        "conversation_chunks",
+        f"complete and valid: {candidate['turnCount']} turns, bucket {candidate['bucket']}, split {candidate['split']}",
+    )
+    yield from _sampling(conversation_id, plan, tables, window)
+
+
+def _sampling(conversation_id: str, plan: Plan, tables: TableStore, window: str) -> Iterator[Station]:
+    row = _row(tables, TableKey("conversations", window), conversation_id)
+    if row is None:
+        yield Station("conversations", "not among the candidates: they are older than the chunks; run again")
+        return
+    priority, place = priority_of(conversation_id, salt=plan.sample.salt), int(row["rank"]) + 1
+    key = f"{row['split']}-{row['bucket']}"
+    yield Station("conversations", f"rank {place:,} of cell {key} (priority {priority:015x})")
+    cell = next((cell for cell in plan.cells if cell.key == key), None)
+    if cell is None or place > cell.target:
+        wanted = "none" if cell is None else f"the {cell.target:,} lowest priorities"
+        yield Station("samples", f"not taken: the plan takes {wanted} of {key}")
+        return
+    yield Station("samples", f"taken: among the {cell.target:,} lowest priorities of {key}")
+    if tables.holds(TableKey("sample_artifacts", window, key)):
+        yield Station("sample_artifacts", f"line {place:,} of {cell.path}")
+    release = TableKey("sample_release", window)
+    if tables.holds(release):
+        yield Station("sample_release", str(tables.read(release)["url"][0]))
+
+
+def _row(tables: TableStore, key: TableKey, conversation_id: str) -> dict[str, Any] | None:
+    found = tables.scan([key]).drop("turnsArray", strict=False).filter(pl.col("conversationId") == conversation_id)
+    return next(found.collect().iter_rows(named=True), None)
+
+
+def _rejection(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "not seen: no agent-mode message of this id in the window"
+    return f"left out ({row['dropReason']}): {'; '.join(row['errors'])}"

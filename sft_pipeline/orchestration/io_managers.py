@@ -1,0 +1,38 @@
+"""Reading and writing asset tables as Parquet, one file per partition.
+
+Belongs here: the bridge from Dagster's contexts to `clients.table_store`.
+"""
+
+import dagster as dg
+import polars as pl
+
+from sft_pipeline.clients.table_store import TableStore
+from sft_pipeline.curation.records import table_version
+from sft_pipeline.orchestration.partitions import table_key
+
+
+class TableIOManager(dg.ConfigurableIOManager):
+    """Tables under `base`. An input typed `pl.LazyFrame` is scanned, `pl.DataFrame` is read whole.
+
+    A file carries its content version, the code version it was made by and the counts of the output's metadata, so that
+    a check can tell whether it is still the table that was stored and whether anything was lost.
+    """
+
+    base: str
+
+    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
+        """Write one partition."""
+        key = table_key(context.asset_key, context.asset_partition_key)
+        metadata = context.output_metadata.items()
+        counts = {name: str(value.value) for name, value in metadata if isinstance(value, dg.IntMetadataValue)}
+        notes = {**counts, "version": table_version(obj), "codeVersion": context.asset_spec.code_version or ""}
+        TableStore(self.base).write(key, obj, notes)
+        context.add_output_metadata({"path": dg.MetadataValue.path(TableStore(self.base).uri(key))})
+
+    def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:
+        """Scan the upstream partitions; column `part` tells them apart in a lazy frame of several."""
+        keys = [table_key(context.asset_key, key) for key in context.asset_partition_keys]
+        frame = TableStore(self.base).scan(keys)
+        if context.dagster_type.typing_type is pl.LazyFrame:
+            return frame
+        return frame.drop("part").collect()

@@ -1,0 +1,141 @@
+"""The whole DAG in dependency order on the configured instance: what `sft-pipeline run` does.
+
+Belongs here: which partitions are asked for, in which order, and skipping what is finished.
+Does not belong here: what is printed (cli, terminal), what the assets do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from time import monotonic
+from typing import NamedTuple, Protocol
+
+import dagster as dg
+
+from sft_pipeline.clients.table_store import TableStore
+from sft_pipeline.curation.plan import Plan
+from sft_pipeline.curation.refusal import Refused
+from sft_pipeline.orchestration.assembly import assemble, kusto_resource
+from sft_pipeline.orchestration.partitions import partition_key, plan_partitions
+from sft_pipeline.orchestration.resources import Settings
+from sft_pipeline.orchestration.staleness import observe, unfinished
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class Step(NamedTuple):
+    """One asset (with what the same op makes beside it) and its partitions for the window."""
+
+    asset: str
+    partitions: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """All assets that the step materializes."""
+        return (self.asset, *self.beside)
+
+
+class Watcher(Protocol):
+    """Who is told how the walk goes on."""
+
+    def step_started(self, step: Step, to_do: int) -> None:
+        """A step begins; the partitions that are not to do are finished already."""
+        ...
+
+    def partition_done(self, step: Step, partition: str) -> None:
+        """One partition is materialized and checked."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """What a step came to."""
+
+    step: Step
+    made: int
+    seconds: float
+
+    @property
+    def skipped(self) -> int:
+        """How many partitions were finished before."""
+        return len(self.step.partitions) - self.made
+
+
+class ChecksFailedError(Exception):
+    """A blocking check failed: nothing downstream was made."""
+
+
+def walk_steps(plan: Plan, window: date, until: str | None = None) -> tuple[Step, ...]:
+    """The steps for a window, up to and including the asset `until`.
+
+    Raises:
+        Refused: the window is not one of the plan's, or there is no such asset.
+    """
+    key = window.isoformat()
+    _require_window(plan, key)
+    chunks = tuple(partition_key(key, chunk) for chunk in plan.chunk_keys)
+    cells = tuple(partition_key(key, cell.key) for cell in plan.cells)
+    steps = (
+        Step("conversation_chunks", chunks, ("rejected_conversations",)),
+        Step("conversations", (key,)),
+        Step("samples", cells),
+        Step("sample_artifacts", cells),
+        Step("sample_release", (key,)),
+    )
+    if until is None:
+        return steps
+    names = [name for step in steps for name in step.assets]
+    if until not in names:
+        raise Refused(f"there is no asset {until!r} to stop after", remedy=f"name one of {', '.join(names)}")
+    last = next(number for number, step in enumerate(steps) if until in step.assets)
+    return steps[: last + 1]
+
+
+def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step], watcher: Watcher) -> list[StepDone]:
+    """Materialize what is not finished, step by step, each partition with its checks.
+
+    Raises:
+        Refused: an asset refused its input.
+        ChecksFailedError: a blocking check failed.
+    """
+    definitions = assemble(settings)
+    observe(instance, "app_events", kusto_resource(settings).client().fingerprint())
+    done: list[StepDone] = []
+    for step in steps:
+        started = monotonic()
+        to_do = unfinished(definitions, instance, TableStore(settings.storage), step.assets, step.partitions)
+        watcher.step_started(step, len(to_do))
+        for partition in to_do:
+            _materialize(definitions, instance, step, partition)
+            watcher.partition_done(step, partition)
+        done.append(StepDone(step, len(to_do), monotonic() - started))
+    return done
+
+
+def _materialize(definitions: dg.Definitions, instance: dg.DagsterInstance, step: Step, partition: str) -> None:
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance,
+        partition_key=partition,
+        asset_selection=[dg.AssetKey(asset) for asset in step.assets],
+        run_config=QUIET,
+        raise_on_error=True,
+    )
+    failed = [
+        evaluation
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed and evaluation.blocking
+    ]
+    if failed:
+        told = "; ".join(f"{evaluation.check_name} ({evaluation.description or 'see the UI'})" for evaluation in failed)
+        raise ChecksFailedError(f"{step.asset} {partition}: {told}")
+
+
+def _require_window(plan: Plan, key: str) -> None:
+    windows = plan_partitions(plan).windows
+    if not windows.has_partition_key(key):
+        raise Refused(
+            f"there is no window {key}: the plan's windows end on days from {windows.get_first_partition_key()} "
+            f"to {windows.get_last_partition_key()} (UTC), and none can end in the future",
+            remedy="name a day in that range, or change window.first_day in the plan",
+        )

@@ -1,0 +1,111 @@
+"""What the command line shows: progress of long work, tables of results, messages that help.
+
+Belongs here: rendering with rich. Does not belong here: commands (cli), any computation.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from sft_pipeline.orchestration.walk import Step
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def progress_bar() -> Progress:
+    """A progress display with counts, elapsed and remaining time, on standard error."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True),
+        console=err,
+    )
+
+
+@contextmanager
+def counting(description: str) -> Generator[Callable[[int, int], None]]:
+    """A bar for work that reports (done, total)."""
+    with progress_bar() as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+class WalkProgress:
+    """A bar per step of the walk; what was finished before counts as done."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def step_started(self, step: Step, to_do: int) -> None:
+        """Show the step with what is done already."""
+        total = len(step.partitions)
+        task = self._progress.add_task(f"{step.asset:<20}", total=total, completed=total - to_do)
+        self._tasks[step.asset] = task
+
+    def partition_done(self, step: Step, partition: str) -> None:  # noqa: ARG002 - the watcher's signature
+        """Move on by one."""
+        self._progress.advance(self._tasks[step.asset])
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table; numbers are right-aligned with thousands separators."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        numeric = all(isinstance(row[index], (int, float)) or row[index] is None for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row])
+    out.print(table)
+
+
+def print_frame(title: str, frame: pl.DataFrame) -> None:
+    """A small frame as a table."""
+    print_table(title, frame.columns, frame.rows())
+
+
+def print_counts(title: str, counts: Mapping[str, int]) -> None:
+    """Names and counts in the given order."""
+    print_table(title, ("", "count"), list(counts.items()))
+
+
+def print_command(command: str) -> None:
+    """A command to copy, never wrapped."""
+    out.print(f"  {escape(command)}", soft_wrap=True)
+
+
+def print_refusal(what: str, remedy: str) -> None:
+    """What is wrong and what to do, on standard error."""
+    err.print(f"[red bold]refused[/] {escape(what)}", soft_wrap=True)
+    err.print(f"  [bold]->[/] {escape(remedy)}", soft_wrap=True)
+
+
+def print_error(message: str) -> None:
+    """A failure that is not the user's doing."""
+    err.print(f"[red bold]failed[/] {escape(message)}", soft_wrap=True)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "-"}[value]
+    if isinstance(value, (int, float)):
+        return f"{value:,}"
+    return escape(str(value))
