@@ -1,0 +1,193 @@
+"""How a release comes into being: data files first, `metadata.json` last, each created once.
+
+Belongs here: the order of the steps, the registry of names, and what an earlier or interrupted run left.
+Does not belong here: what the files say (curation.release), how a store writes (release_store).
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from sft_pipeline.clients.release_store import ReleaseConflict, ReleaseStore, StoredFile
+from sft_pipeline.curation.invalid_records import invalid_records_reports
+from sft_pipeline.curation.plan import Cell
+from sft_pipeline.curation.records import record_pieces
+from sft_pipeline.curation.refusal import Refused
+from sft_pipeline.curation.release import (
+    METADATA,
+    Curation,
+    claimed_files,
+    instant,
+    metadata,
+    release_name,
+    release_version,
+    require_whole,
+    stamp_of,
+)
+from sft_pipeline.curation.sections import render
+from sft_pipeline.curation.tables import Artifact, schema_of
+
+ARTIFACTS = "artifacts"
+"""The folder of a store that holds data files by their content, and the registry of names."""
+
+
+class Published(NamedTuple):
+    """A release in a store; `already_there` when an earlier run had finished it."""
+
+    name: str
+    url: str
+    files: tuple[StoredFile, ...]
+    already_there: bool
+
+
+def artifact_path(cell_key: str, sample_version: str) -> str:
+    """Where the file of a sample lies: other content, other path."""
+    return f"{ARTIFACTS}/{cell_key}-{sample_version[:32]}.json"
+
+
+def upload_artifact(
+    store: ReleaseStore, cell: Cell, sample: pl.LazyFrame | pl.DataFrame, sample_version: str
+) -> pl.DataFrame:
+    """Write a sample's records in pieces, in row order.
+
+    Args:
+        store: where to.
+        cell: what the sample is of.
+        sample: `Conversation` rows, valid ones.
+        sample_version: the content version of the sample.
+
+    Returns:
+        One row of `Artifact`.
+    """
+    lines: list[int] = []
+    stored = store.put(artifact_path(cell.key, sample_version), _counted(record_pieces(sample), lines))
+    row = {
+        **stored._asdict(),
+        "cell": cell.key,
+        "path": cell.path,
+        "records": sum(lines),
+        "sampleVersion": sample_version,
+    }
+    schema = schema_of(Artifact)
+    return pl.DataFrame([{name: row[name] for name in schema}], schema=schema)
+
+
+def publish(store: ReleaseStore, curation: Curation, *, moment: datetime) -> Published:
+    """Publish, or finish what an interrupted run began; a release that is there stays as it is.
+
+    Args:
+        store: where to; it holds the artifacts.
+        curation: what is released.
+        moment: the time in the name of new content; content that was named before keeps its name.
+
+    Raises:
+        ReleaseConflict: the name belongs to other content, or the folder holds something else.
+        Refused: cells are missing or fall short, counts do not agree, or the store cannot be written to.
+    """
+    require_whole(curation)
+    moment = _registered(store, curation, moment)
+    claims = metadata(curation, moment=moment)
+    name: str = claims["curation_info"]["curation_id"]
+    there = {path.removeprefix(f"{name}/") for path in store.list(name)}
+    if METADATA in there:
+        return _published(store, claims, there)
+    _require_no_others(store, name, there - {METADATA, *claimed_files(claims)})
+    _require_artifacts(store, curation.artifacts)
+    files = [*_artifacts(store, curation.artifacts, name), *_reports(store, curation, name, moment)]
+    last = store.put(f"{name}/{METADATA}", [render(claims)])
+    return Published(name, f"{store.url}/{name}", (*files, last), already_there=False)
+
+
+def _registered(store: ReleaseStore, curation: Curation, moment: datetime) -> datetime:
+    """When this content first got a name: now, unless the store knows better."""
+    version = release_version(curation.artifacts, curation.plan)
+    stamp = f"{ARTIFACTS}/stamps/{version}.json"
+    if store.find(stamp) is None:
+        name = release_name(curation.plan, records=curation.records, stamp=stamp_of(moment, curation.plan))
+        _claim(store, name, version)
+        with suppress(ReleaseConflict):  # another run published the same content and was faster: its moment counts
+            store.put(stamp, [render({"moment": instant(moment)})])
+    try:
+        named = datetime.fromisoformat(_document(store, stamp)["moment"])
+        stamp_of(named, curation.plan)
+    except (ValueError, KeyError, TypeError):
+        raise Refused(
+            f"{store.url}/{stamp} does not say when a release got its name", remedy="move that file away"
+        ) from None
+    return named
+
+
+def _claim(store: ReleaseStore, name: str, version: str) -> None:
+    """Take a name for one content, before any file of that name exists."""
+    try:
+        store.put(f"{ARTIFACTS}/names/{name}.json", [render({"release": version})])
+    except ReleaseConflict:
+        raise ReleaseConflict(
+            f"the release name {name} belongs to other content in {store.url}",
+            remedy="publish again when the stamp in the name has moved on, or make release.stamp_format finer",
+        ) from None
+
+
+def _published(store: ReleaseStore, claims: dict[str, Any], there: Collection[str]) -> Published:
+    """The release that is there, if it is of the same files; how it was curated is told as of then."""
+    name: str = claims["curation_info"]["curation_id"]
+    try:
+        told = _document(store, f"{name}/{METADATA}")
+        same, own = told["output_files"] == claims["output_files"], claimed_files(told)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        same, own = False, {}
+    if not same:
+        raise ReleaseConflict(
+            f"{store.url}/{name} is published with other files", remedy="run `sft-pipeline verify` on it"
+        )
+    _require_no_others(store, name, set(there) - {METADATA, *own})
+    files = [
+        StoredFile(f"{name}/{path}", f"{store.url}/{name}/{path}", file["bytes"], file["md5"], file["sha256"])
+        for path, file in own.items()
+    ]
+    last = store.find(f"{name}/{METADATA}")
+    return Published(name, f"{store.url}/{name}", (*files, *([last] if last else [])), already_there=True)
+
+
+def _require_no_others(store: ReleaseStore, name: str, odd: Collection[str]) -> None:
+    if odd:
+        raise ReleaseConflict(
+            f"{store.url}/{name} holds files that are not of this release: {', '.join(sorted(odd)[:5])}",
+            remedy="move them away; a folder without metadata.json was never published and may be moved as a whole",
+        )
+
+
+def _require_artifacts(store: ReleaseStore, artifacts: pl.DataFrame) -> None:
+    for row in artifacts.iter_rows(named=True):
+        origin = artifact_path(row["cell"], row["sampleVersion"])
+        file = store.find(origin)
+        if file is None or (file.bytes, file.md5, file.sha256) != (row["bytes"], row["md5"], row["sha256"]):
+            raise ReleaseConflict(
+                f"{store.url}/{origin} is {'missing' if file is None else 'no longer as it was written'}",
+                remedy="move it away if it is there, and materialize sample_artifacts of this cell anew",
+            )
+
+
+def _artifacts(store: ReleaseStore, artifacts: pl.DataFrame, name: str) -> Iterator[StoredFile]:
+    for row in artifacts.iter_rows(named=True):
+        yield store.copy(artifact_path(row["cell"], row["sampleVersion"]), f"{name}/{row['path']}")
+
+
+def _reports(store: ReleaseStore, curation: Curation, name: str, moment: datetime) -> Iterator[StoredFile]:
+    for path, content in invalid_records_reports(curation.left_out, stamp_of(moment, curation.plan)).values():
+        yield store.put(f"{name}/{path}", [content])
+
+
+def _document(store: ReleaseStore, path: str) -> dict[str, Any]:
+    return json.loads(b"".join(store.read(path)))
+
+
+def _counted(pieces: Iterable[bytes], lines: list[int]) -> Iterator[bytes]:
+    """The same pieces; `lines` gets the number of lines of each."""
+    for piece in pieces:
+        lines.append(piece.count(b"\n"))
+        yield piece
