@@ -31,16 +31,13 @@ Window = Annotated[
 
 def main() -> None:
     """Run the command line; a refusal is a message, not a stack trace."""
-    from sft_pipeline.terminal import print_error, print_refusal
+    from sft_pipeline.terminal import print_refusal
 
     try:
         app()
     except Refused as refusal:
         print_refusal(refusal.what, refusal.remedy)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print_error("interrupted: what was finished is kept, the same command goes on from there")
-        sys.exit(130)
 
 
 @app.command()

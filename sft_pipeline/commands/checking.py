@@ -9,7 +9,6 @@ from sft_pipeline.clients.release_store import open_release_store
 from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.clients.verification import verify_release
 from sft_pipeline.commands.windows import window_or_newest
-from sft_pipeline.orchestration.assets.ingestion import extraction_code_version
 from sft_pipeline.orchestration.checks import Shelf, checked_assets
 from sft_pipeline.orchestration.explanation import explain
 from sft_pipeline.orchestration.jobs import Evaluation, evaluate_stored
@@ -21,7 +20,7 @@ def run_checks(*, plan: str | None, window: date | None) -> None:
     """Evaluate, show what is broken, exit 1 when a fatal claim is."""
     settings = read_settings(plan=plan)
     shelf = Shelf(TableStore(settings.storage), open_release_store(settings.releases))
-    checked = checked_assets(settings.plan, extraction_code_version(settings.plan))
+    checked = checked_assets(settings.plan)
     evaluations: list[Evaluation] = []
     with counting("checks") as progress:
         for evaluation in evaluate_stored(checked, shelf, settings.plan, window.isoformat() if window else None):

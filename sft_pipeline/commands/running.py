@@ -9,6 +9,7 @@ from time import monotonic
 
 import polars as pl
 import typer
+from dagster import DagsterExecutionInterruptedError
 
 from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.commands.windows import window_or_newest
@@ -28,6 +29,9 @@ from sft_pipeline.terminal import (
     print_table,
     progress_bar,
 )
+
+INTERRUPTED = 130
+"""What a shell says of a command that Ctrl-C ended."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,6 +54,9 @@ def run_walk(
     except (ChecksFailedError, InvalidRecordsError) as error:
         print_error(str(error))
         raise typer.Exit(1) from None
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        print_error("interrupted: what was finished is kept, the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
     _show(settings, day.isoformat(), done, monotonic() - started)
 
 

@@ -54,7 +54,7 @@ def content_version(parts: Iterable[str]) -> str:
     """One SHA-256 over a sequence of texts, unambiguous about where one ends: the version of a stored table."""
     digest = sha256()
     for part in parts:
-        encoded = part.encode()
+        encoded = part.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "big"))
         digest.update(encoded)
     return digest.hexdigest()

@@ -18,8 +18,18 @@ from sft_pipeline.curation.turns import expected_splits
 IDS_SHOWN = 5
 INVALID = "invalid"
 
-BLANK = r"^[\s\u{200B}-\u{200F}\u{2028}-\u{202F}\u{2060}-\u{2064}\u{FEFF}\u{00AD}\u{180E}\u{3164}]*$"
-"""Nothing a person would see: white space of any kind, zero-width and direction marks."""
+BLANK = r"^[\s\p{Cc}\p{Default_Ignorable_Code_Point}\u{2800}]*$"
+"""Nothing a person would see: white space, controls, what Unicode tells to show as nothing, the empty Braille cell."""
+
+VIOLATION_COLUMNS = pl.Schema(
+    {
+        "row": pl.get_index_type(),
+        "conversationId": pl.String(),
+        "rule": pl.String(),
+        "severity": pl.String(),
+        "message": pl.String(),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ def _turn_rules(plan: Plan) -> tuple[Rule, ...]:
             "turns_are_sequential",
             "Turn indices are 1, 2, 3 ... without gap or repeat",
             "fatal",
-            indices.list.eval(pl.element() != pl.int_range(1, pl.len() + 1)).list.any(),
+            indices.list.eval(pl.element().ne_missing(pl.int_range(1, pl.len() + 1))).list.any(),
             pl.lit("Turn indices are not sequential"),
         ),
         Rule(
@@ -164,11 +174,12 @@ def _warnings() -> tuple[Rule, ...]:
 
 def chunk_rule(chunk: int, count: int) -> Rule:
     """The rule of a chunk: its conversations are those whose hash says so, so that chunks never overlap."""
+    ids = pl.col("conversationId")
     return Rule(
         "chunk_matches_hash",
         "Every conversation belongs to this chunk by the hash of its id",
         "fatal",
-        pl.col("conversationId").map_batches(lambda ids: chunks_of(ids, count=count), pl.Int64()) != chunk,
+        ids.is_null() | (ids.map_batches(lambda column: chunks_of(column, count=count), pl.Int64()) != chunk),
         pl.format("Not of chunk {} of {} by hash", pl.lit(chunk), pl.lit(count)),
     )
 
@@ -190,7 +201,8 @@ def violations(frame: pl.DataFrame, rules: Sequence[Rule], plan: Plan) -> pl.Dat
     Returns:
         columns row, conversationId, rule, severity, message.
     """
-    rows = frame.with_columns(expected_splits(frame, plan).alias("_expectedSplit")).with_row_index("row")
+    # Polars 2.1 panics in `format` over columns that are chunked differently.
+    rows = frame.with_columns(expected_splits(frame, plan).alias("_expectedSplit")).rechunk().with_row_index("row")
     found = [
         rows.lazy()
         .filter(rule.broken.fill_null(value=True))
@@ -203,7 +215,7 @@ def violations(frame: pl.DataFrame, rules: Sequence[Rule], plan: Plan) -> pl.Dat
         )
         for rule in rules
     ]
-    return pl.concat(pl.collect_all(found))
+    return pl.concat([pl.DataFrame(schema=VIOLATION_COLUMNS), *pl.collect_all(found)])
 
 
 def judge(frame: pl.DataFrame, rules: Sequence[Rule], plan: Plan) -> Judged:

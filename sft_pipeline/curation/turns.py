@@ -40,11 +40,11 @@ def decode(rows: pl.DataFrame) -> Decoded:
         rows: the answer of the candidates query, columns as `QUERY_COLUMNS`.
 
     Raises:
-        Refused: a column is missing or has another type.
+        Refused: a column is missing or has another type, or `turnsArray` does not hold turns.
     """
     _require_columns(rows)
-    candidates = rows.filter(pl.col("dropReason") == "")
-    turns = _with_calls(_turns(candidates))
+    candidates = rows.filter(pl.col("dropReason").eq_missing(""))
+    turns = _readable_turns(candidates)
     nested = turns.group_by("row", maintain_order=True).agg(pl.struct(TURN_SCHEMA.names()).alias("turnsArray"))
     typed = (
         candidates.drop("turnsArray", "dropReason")
@@ -52,12 +52,12 @@ def decode(rows: pl.DataFrame) -> Decoded:
         .join(nested, on="row", how="left", maintain_order="left")
         .with_columns(
             pl.col("turnsArray").fill_null([]),
-            pl.col("models").str.json_decode(pl.List(pl.String())).list.sort(),
+            pl.col("models").replace("", None).str.json_decode(pl.List(pl.String())).fill_null([]).list.sort(),
             isComplete=(pl.col("minTurnIndex") == 1) & (pl.col("capturedTurnCount") == pl.col("maxTurnIndex")),
         )
         .drop("row")
     )
-    return Decoded(typed, rows.filter(pl.col("dropReason") != "").drop("turnsArray"))
+    return Decoded(typed, rows.filter(pl.col("dropReason").ne_missing("")).drop("turnsArray"))
 
 
 def assign(conversations: pl.DataFrame, plan: Plan) -> pl.DataFrame:
@@ -87,6 +87,27 @@ def _require_columns(rows: pl.DataFrame) -> None:
             f"the candidates query answered with other columns than the pipeline reads: {told}",
             remedy="compare the last project statement of the .kql file with docs/05_DATA_QUIRKS.md",
         )
+
+
+def _readable_turns(candidates: pl.DataFrame) -> pl.DataFrame:
+    try:
+        return _with_calls(_turns(candidates))
+    except pl.exceptions.ComputeError:
+        ids = candidates["conversationId"].fill_null("null")
+        odd = [ids[row] for row in range(candidates.height) if not _is_readable(candidates.slice(row, 1))]
+        told = ", ".join(odd[:5]) or "some nested as objects and others as strings"
+        raise Refused(
+            f"turnsArray holds something else than turns in {len(odd) or candidates.height} conversations: {told}",
+            remedy="compare what the .kql file packs into turnsArray with docs/05_DATA_QUIRKS.md",
+        ) from None  # the cause quotes the text that it could not read
+
+
+def _is_readable(row: pl.DataFrame) -> bool:
+    try:
+        _with_calls(_turns(row))
+    except pl.exceptions.ComputeError:
+        return False
+    return True
 
 
 def _turns(candidates: pl.DataFrame) -> pl.DataFrame:
@@ -120,7 +141,7 @@ def _with_calls(turns: pl.DataFrame) -> pl.DataFrame:
         turns.with_row_index("turn")
         .select("row", "turn", "llmCalls")
         .pipe(_exploded, "llmCalls", _CALL_JSON)
-        .sort("turn", "time", "modelCallId")
+        .sort("turn", pl.col("time").str.strip_chars_end("Z"), "modelCallId")  # 00Z before 00.5Z
         .with_columns(_delta("promptTokens").over("row").alias("promptTokenDelta"))
         .with_columns(
             callIndex=pl.int_range(1, pl.len() + 1, dtype=pl.Int64()).over("turn"),

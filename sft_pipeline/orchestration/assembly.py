@@ -6,7 +6,7 @@ Belongs here: assembly only.
 import dagster as dg
 
 from sft_pipeline.orchestration.assets.curation import curation_assets
-from sft_pipeline.orchestration.assets.ingestion import extraction_code_version, ingestion_assets
+from sft_pipeline.orchestration.assets.ingestion import ingestion_assets
 from sft_pipeline.orchestration.assets.release import release_assets
 from sft_pipeline.orchestration.checks import check_definition, checked_assets
 from sft_pipeline.orchestration.io_managers import TableIOManager
@@ -17,7 +17,7 @@ from sft_pipeline.orchestration.resources import KustoResource, ReleasesResource
 def assemble(settings: Settings) -> dg.Definitions:
     """The definitions of one plan with the resources that the settings name."""
     plan = settings.plan
-    checked = checked_assets(plan, extraction_code_version(plan))
+    checked = checked_assets(plan)
     return dg.Definitions(
         assets=[*ingestion_assets(plan), *curation_assets(plan), *release_assets(plan)],
         asset_checks=[check_definition(one) for one in checked],

@@ -21,7 +21,7 @@ from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import table_version
 from sft_pipeline.curation.rules import chunk_rule, conversation_rules, split_rule
 from sft_pipeline.orchestration.partitions import PartitionParts, Partitions, partition_key, parts_of, plan_partitions
-from sft_pipeline.orchestration.resources import ReleasesResource, TablesResource
+from sft_pipeline.orchestration.resources import ReleasesResource, TablesResource, extraction_code_version
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,12 @@ class CheckedAsset:
         return [(claim, by_name[claim.name]) for claim in self.claims]
 
 
-def checked_assets(plan: Plan, code_version: str) -> tuple[CheckedAsset, ...]:
-    """The assets with their claims, in the order of the walk.
-
-    Args:
-        plan: the plan.
-        code_version: of `conversation_chunks`, which all chunks must carry.
-    """
+def checked_assets(plan: Plan) -> tuple[CheckedAsset, ...]:
+    """The assets with their claims, in the order of the walk."""
     partitions = plan_partitions(plan)
     return (
         _conversation_chunks(plan, partitions),
-        _conversations(plan, partitions, code_version),
+        _conversations(plan, partitions),
         _samples(plan, partitions),
         _sample_artifacts(partitions),
         _sample_release(partitions),
@@ -103,14 +98,14 @@ def _conversation_chunks(plan: Plan, partitions: Partitions) -> CheckedAsset:
     return CheckedAsset("conversation_chunks", (*rule_claims(rules), *own), evaluate, partitions.chunks)
 
 
-def _conversations(plan: Plan, partitions: Partitions, code_version: str) -> CheckedAsset:
+def _conversations(plan: Plan, partitions: Partitions) -> CheckedAsset:
     def evaluate(shelf: Shelf, parts: PartitionParts) -> Iterator[Outcome]:
         table = shelf.read("conversations", parts.window)
         chunks = shelf.scan("conversation_chunks", parts.window, plan.chunk_keys).select("conversationId").collect()
         versions = [shelf.notes("conversation_chunks", parts.window, part)["codeVersion"] for part in plan.chunk_keys]
         yield claims.stored_as_written(table_version(table), shelf.notes("conversations", parts.window)["version"])
         yield claims.chunks_add_up(chunks, table)
-        yield claims.one_plan(versions, code_version)
+        yield claims.one_plan(versions, extraction_code_version(plan))
         yield claims.one_split(table, plan)
         yield claims.cells_filled(table, plan)
 

@@ -17,6 +17,7 @@ from sft_pipeline.clients.kusto import Auth, ClusterKusto, Kusto, ServicePrincip
 from sft_pipeline.clients.query_catalog import Query, load_query
 from sft_pipeline.clients.release_store import ReleaseStore, open_release_store
 from sft_pipeline.clients.table_store import TableStore
+from sft_pipeline.curation.hashing import content_version
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.plans import read_plan
@@ -136,3 +137,8 @@ class ReleasesResource(dg.ConfigurableResource[ReleaseStore]):
 def plan_query(plan: Plan) -> Query:
     """The query that the plan names."""
     return load_query(plan.query)
+
+
+def extraction_code_version(plan: Plan) -> str:
+    """The version of plan and query that decides what a chunk holds; its file carries it."""
+    return content_version([plan.extraction_version(), plan_query(plan).sha256])[:16]

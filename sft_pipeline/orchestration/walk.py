@@ -11,12 +11,15 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
 
+from sft_pipeline.clients.release_store import open_release_store
 from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.assembly import assemble, kusto_resource
-from sft_pipeline.orchestration.partitions import partition_key, plan_partitions
+from sft_pipeline.orchestration.checks import Shelf, checked_assets
+from sft_pipeline.orchestration.partitions import partition_key, parts_of, plan_partitions
 from sft_pipeline.orchestration.resources import Settings
 from sft_pipeline.orchestration.staleness import observe, unfinished
 
@@ -100,6 +103,7 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
         ChecksFailedError: a blocking check failed.
     """
     definitions = assemble(settings)
+    job = definitions.resolve_implicit_global_asset_job_def()
     observe(instance, "app_events", kusto_resource(settings).client().fingerprint())
     done: list[StepDone] = []
     for step in steps:
@@ -107,28 +111,34 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
         to_do = unfinished(definitions, instance, TableStore(settings.storage), step.assets, step.partitions)
         watcher.step_started(step, len(to_do))
         for partition in to_do:
-            _materialize(definitions, instance, step, partition)
+            _materialize(settings, job, instance, step, partition)
             watcher.partition_done(step, partition)
         done.append(StepDone(step, len(to_do), monotonic() - started))
     return done
 
 
-def _materialize(definitions: dg.Definitions, instance: dg.DagsterInstance, step: Step, partition: str) -> None:
-    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=instance,
-        partition_key=partition,
-        asset_selection=[dg.AssetKey(asset) for asset in step.assets],
-        run_config=QUIET,
-        raise_on_error=True,
-    )
-    failed = [
-        evaluation
-        for evaluation in result.get_asset_check_evaluations()
-        if not evaluation.passed and evaluation.blocking
+def _materialize(settings: Settings, job: dg.JobDefinition, instance: dg.DagsterInstance, step: Step, key: str) -> None:
+    try:
+        job.execute_in_process(
+            instance=instance,
+            partition_key=key,
+            asset_selection=[dg.AssetKey(asset) for asset in step.assets],
+            run_config=QUIET,
+        )
+    except DagsterAssetCheckFailedError as error:
+        raise ChecksFailedError(f"{step.asset} {key}: {_broken_claims(settings, step.asset, key)}") from error
+
+
+def _broken_claims(settings: Settings, asset: str, key: str) -> str:
+    """What the failed checks have to say; Dagster's error has their names alone."""
+    checked = next(one for one in checked_assets(settings.plan) if one.asset == asset)
+    shelf = Shelf(TableStore(settings.storage), open_release_store(settings.releases))
+    broken = [
+        f"{claim.statement} - but not here: {outcome.detail or ', '.join(outcome.ids)}"
+        for claim, outcome in checked.outcomes(shelf, parts_of(key))
+        if claim.severity == "fatal" and not outcome.passed
     ]
-    if failed:
-        told = "; ".join(f"{evaluation.check_name} ({evaluation.description or 'see the UI'})" for evaluation in failed)
-        raise ChecksFailedError(f"{step.asset} {partition}: {told}")
+    return "; ".join(broken)
 
 
 def _require_window(plan: Plan, key: str) -> None:

@@ -10,13 +10,12 @@ import dagster as dg
 import polars as pl
 
 from sft_pipeline.curation.extraction import CuratedChunk, chunk_parameters, curate_chunk
-from sft_pipeline.curation.hashing import content_version
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import table_version
 from sft_pipeline.curation.tables import Conversation, RejectedConversation
 from sft_pipeline.orchestration.metadata import counts_table, reasons, row_count, schema_metadata
 from sft_pipeline.orchestration.partitions import parts_of, plan_partitions
-from sft_pipeline.orchestration.resources import KustoResource, plan_query
+from sft_pipeline.orchestration.resources import KustoResource, extraction_code_version, plan_query
 
 GROUP = "ingestion"
 OWNERS = ["team:sft-pipeline"]
@@ -24,23 +23,22 @@ POOL = "kusto"
 """Its limit (5 by default) is the number of queries a Log Analytics user may run at a time."""
 
 
-def extraction_code_version(plan: Plan) -> str:
-    """The version of plan and query that decides what a chunk holds; its file carries it."""
-    return content_version([plan.extraction_version(), plan_query(plan).sha256])[:16]
-
-
-def ingestion_assets(plan: Plan) -> list[dg.AssetsDefinition | dg.SourceAsset]:
+def ingestion_assets(plan: Plan) -> list[dg.AssetsDefinition]:
     """`app_events`, `conversation_chunks` and `rejected_conversations` of a plan."""
     query = plan_query(plan)
     code_version = extraction_code_version(plan)
 
-    @dg.observable_source_asset(group_name=GROUP, description="Raw telemetry: the AppEvents table.")
-    def app_events(kusto: KustoResource) -> dg.DataVersion:
-        return dg.DataVersion(kusto.client().fingerprint())
+    source = dg.AssetSpec(
+        "app_events", description="Raw telemetry: the AppEvents table.", group_name=GROUP, owners=OWNERS
+    )
+
+    @dg.multi_observable_source_asset(specs=[source])
+    def app_events(kusto: KustoResource) -> dg.ObserveResult:
+        return dg.ObserveResult(data_version=dg.DataVersion(kusto.client().fingerprint()))
 
     @dg.multi_asset(
         name="conversation_chunks",
-        deps=[app_events],
+        deps=[source],
         partitions_def=plan_partitions(plan).chunks,
         pool=POOL,
         outs={
