@@ -86,7 +86,7 @@ def _accounts(settings: Settings, tables: TableStore, window: str, reached: set[
     chunks = tables.scan([TableKey("conversation_chunks", window, chunk) for chunk in settings.plan.chunk_keys])
     kept = int(chunks.select(pl.len()).collect().item())
     reasons = left_out(settings.plan, tables, window)
-    rows = [("looked at", kept + sum(reasons.values())), *((f"- {name}", count) for name, count in reasons.items())]
+    rows = [("looked at: with a turn in agent mode", kept + sum(reasons.values())), *((f"- {name}", count) for name, count in reasons.items())]
     rows.append(("candidates", kept))
     if "sample_release" in reached:
         released = int(tables.read(TableKey("sample_release", window))["records"][0])

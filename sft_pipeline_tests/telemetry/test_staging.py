@@ -25,8 +25,8 @@ import sys
 from pathlib import Path
 from sft_pipeline.telemetry.staging import StagedStore
 calls = []
-store = StagedStore(Path(sys.argv[1]), Path(sys.argv[2]), chunks=4, settings={}, progress=lambda *told: calls.append(told))
-store.staging()
+progress = lambda *told: calls.append(told)
+StagedStore(Path(sys.argv[1]), Path(sys.argv[2]), chunks=4, settings={}, progress=progress).staging()
 print(len(calls))
 """
 
@@ -59,7 +59,8 @@ def fingerprint(telemetry: Path) -> str:
 
 
 def rows(paths: list[Path]) -> pl.DataFrame:
-    return pl.concat([pl.read_parquet(path, hive_partitioning=False) for path in paths], how="vertical")
+    found = pl.concat(pl.read_parquet(path, hive_partitioning=False) for path in paths)
+    return found.with_columns(pl.col("Properties", "Measurements").cast(pl.String))
 
 
 def test_every_event_is_staged_once_and_unchanged(telemetry: Path) -> None:
@@ -98,13 +99,13 @@ def test_staging_is_done_once(telemetry: Path) -> None:
 
 def test_processes_that_start_together_stage_once(telemetry: Path) -> None:
     command = [sys.executable, "-c", STAGE, str(telemetry), str(telemetry.parent / "store")]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]  # noqa: S603
     assert sorted(process.communicate()[0].strip() for process in started) == ["0", "0", "1"]
 
 
 def test_times_are_utc_in_any_time_zone(telemetry: Path) -> None:
     command = [sys.executable, "-c", STAGE, str(telemetry), str(telemetry.parent / "store")]
-    subprocess.run(command, check=True, capture_output=True, env={"TZ": "Asia/Tokyo"})
+    subprocess.run(command, check=True, capture_output=True, env={"TZ": "Asia/Tokyo"})  # noqa: S603
     found = rows([path for event in (0, 1) for path in staged(telemetry).files(event)])
     assert sorted(found["TimeGenerated"].dt.replace_time_zone("UTC")) == sorted(some_events()["TimeGenerated"])
 

@@ -109,5 +109,13 @@ def _outcome(files: Sequence[Path], number: int, carried: Carried, keeper: int |
         outcome, reason = DUPLICATE, f"the same conversation as {files[keeper].name}, which is longer or equal"
         dropped[DUPLICATE] = len(conversation.turns)
     return FileOutcome(
-        files[number], carried.carrier, 1, turns, outcome, reason, dropped, withoutTimestamp=not conversation.has_time
+        files[number],
+        carried.carrier,
+        1,
+        turns,
+        outcome,
+        reason,
+        dropped,
+        withoutTimestamp=not conversation.has_time,
+        withoutAgent=all(turn.mode != "agent" for turn in conversation.turns),
     )

@@ -26,6 +26,7 @@ class FileOutcome:
         droppedTurns: those of them that were not written, by reason.
         outcome: one of `OUTCOMES`.
         reason: why it was not imported; never text of the file.
+        withoutAgent: no turn of it was in agent mode, so the candidates query will not look at it.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class FileOutcome:
     reason: str = ""
     droppedTurns: Mapping[str, int] = field(default_factory=dict[str, int])
     withoutTimestamp: bool = False
+    withoutAgent: bool = False
 
     @property
     def written(self) -> int:
@@ -76,6 +78,7 @@ class ImportSummary:
             **{f"files: {outcome}": len(self.of(outcome)) for outcome in OUTCOMES},
             "conversations": self.conversations,
             "conversations without a time": sum(file.withoutTimestamp for file in self.of(IMPORTED)),
+            "conversations without an agent turn": sum(file.withoutAgent for file in self.of(IMPORTED)),
             "turns read": sum(file.turns for file in self.files),
             "turns": self.turns,
             **{f"turns dropped: {reason}": number for reason, number in self.dropped().items()},

@@ -99,6 +99,7 @@ def test_the_counts_add_up_and_are_those_of_the_events(tmp_path: Path):
         "files: unreadable": 2,
         "conversations": 5,
         "conversations without a time": 1,
+        "conversations without an agent turn": 1,
         "turns read": 11,
         "turns": 8,
         "turns dropped: duplicate": 2,
