@@ -123,13 +123,13 @@ class EmbeddedKusto:
 def _translated(
     query: Query, values: Mapping[str, ParameterValue]
 ) -> tuple[duckdb_kql.TranslationResult, dict[str, Any]]:
-    """The query as SQL, and the value of every parameter, defaults included."""
+    """The query as SQL, and the value of every parameter, defaults included; a default of null is none to the engine."""
     try:
         translation = _translate(query.text)
         bound, _ = bind(list(translation.declarations), dict(values))
     except duckdb_kql.KqlError as error:
         raise KustoQueryFailed(str(error).splitlines()[0], query.name) from None
-    return translation, {declared.name: bound[declared.slot] for declared in translation.declarations}
+    return translation, {declared.name: bound.get(declared.slot) for declared in translation.declarations}
 
 
 @lru_cache(maxsize=64)

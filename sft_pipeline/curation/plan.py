@@ -217,15 +217,20 @@ def parse_plan(text: str, *, source: str) -> Plan:
         source: the file's name, for the message.
 
     Raises:
-        Refused: not TOML, an unknown or missing key, a value out of its limits.
+        Refused: not TOML, an unknown or missing key, a value out of its limits, a split without targets.
     """
     try:
-        return Plan.model_validate(tomllib.loads(text))
+        plan = Plan.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise Refused(f"plan {source} is not TOML: {error}", remedy="compare it with plans/production.toml") from error
     except ValidationError as error:
         problems = "; ".join(_problem(item) for item in error.errors(include_input=False, include_url=False))
         raise Refused(f"plan {source}: {problems}", remedy="every knob is explained in plans/production.toml") from None
+    forgotten = [split for split in plan.splits if split not in plan.sample.targets]
+    if forgotten:
+        what = f"plan {source}: sample.targets lacks {', '.join(forgotten)}"
+        raise Refused(what, remedy="give every split its targets; --split publishes one split alone")
+    return plan
 
 
 def _problem(error: ErrorDetails) -> str:

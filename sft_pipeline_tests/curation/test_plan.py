@@ -84,6 +84,9 @@ class TestRefusals:
     def test_a_plan_without_any_target_is_refused(self) -> None:
         assert "sample.targets" in refusal(re.sub(r"(?m)^(train|val|test) = .*\n", "", PRODUCTION))
 
+    def test_a_plan_that_forgets_the_targets_of_a_split_is_refused(self) -> None:
+        assert refusal(re.sub(r"(?m)^val = .*\n", "", PRODUCTION)) == "plan mine.toml: sample.targets lacks val"
+
     def test_the_message_says_what_to_do(self) -> None:
         with pytest.raises(Refused, match=r"(?s)window.days.*\n  -> .*production.toml"):
             parse_plan(changed("days = 15 ", "days = -1 "), source="mine.toml")

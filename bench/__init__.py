@@ -1,0 +1,1 @@
+"""Measurements that anybody can run again: how long, how much memory. Never part of the tests."""
