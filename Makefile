@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := .sft/demo-telemetry
+DEMO_WINDOW := 2026-11-01
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -16,10 +17,10 @@ install: .venv/installed ## set up .venv with the pinned versions
 	@touch $@
 
 run: install $(DEMO)/AppEvents ## the demo: synthetic telemetry to a verified release
-	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline run --plan demo
+	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline run --plan demo --window $(DEMO_WINDOW)
 
 $(DEMO)/AppEvents: | install
-	$(BIN)/sft-pipeline telemetry generate --conversations 3000 --seed 7 --out $(DEMO)
+	$(BIN)/sft-pipeline telemetry generate --conversations 3000 --seed 7 --end $(DEMO_WINDOW) --out $(DEMO)
 
 test: install lint types definitions ## lint, types, definitions, tests
 	$(BIN)/pytest

@@ -80,7 +80,7 @@ def test_a_query_of_the_catalog_is_written_to_a_file(world: World) -> None:
     assert pl.read_parquet(out).height > 0
 
 
-REFUSALS = {
+REFUSALS: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
     "a plan that is not there": (("run", "--plan", "no_such_plan"), {}, "no plan 'no_such_plan'"),
     "a window in the future": (("run", "--window", "2999-01-01"), {}, "none can end in the future"),
     "no telemetry": (("run", "--window", KEY), {"SFT_TELEMETRY": ""}, "no telemetry to curate"),

@@ -19,7 +19,7 @@ from sft_pipeline.clients.kusto import KustoQueryFailed, ParameterValue, checked
 from sft_pipeline.clients.kusto_response import POLARS_TYPES
 from sft_pipeline.clients.query_catalog import Query
 from sft_pipeline.telemetry.events import KUSTO_SCHEMA, TABLE
-from sft_pipeline.telemetry.partitioning import DUCKDB_TYPES, Settings, connect, quoted
+from sft_pipeline.telemetry.partitioning import DUCKDB_TYPES, Settings, connected, quoted
 from sft_pipeline.telemetry.staging import Progress, StagedStore, Staging
 
 CHUNK_RULE = 'strcat("chunk:", conversationId)'
@@ -88,11 +88,11 @@ class EmbeddedKusto:
         self.database = telemetry.name
         self._settings: Settings = {
             "memory_limit": memory_limit,
-            "temp_directory": str(store / "spill"),
             "preserve_insertion_order": False,
             "arrow_large_buffer_size": True,
             **({"threads": threads} if threads else {}),
         }
+        self._spill = store / "spill"
         self._store = StagedStore(telemetry, store, chunks=staged_chunks, settings=self._settings, progress=progress)
 
     def fingerprint(self) -> str:
@@ -111,7 +111,7 @@ class EmbeddedKusto:
         """
         translation, values = _translated(query, checked_parameters(query, parameters))
         staging = self._store.staging()
-        with connect(self._settings) as connection:
+        with connected(self._settings, self._spill) as connection:
             try:
                 connection.execute(_view(staging, *_part(query, values)))
                 bound = {declared.slot: values[declared.name] for declared in translation.declarations}
@@ -123,7 +123,7 @@ class EmbeddedKusto:
 def _translated(
     query: Query, values: Mapping[str, ParameterValue]
 ) -> tuple[duckdb_kql.TranslationResult, dict[str, Any]]:
-    """The query as SQL, and the value of every parameter, defaults included; a default of null is none to the engine."""
+    """The query as SQL, and the value of every parameter; a default of null is no default to the engine."""
     try:
         translation = _translate(query.text)
         bound, _ = bind(list(translation.declarations), dict(values))

@@ -194,6 +194,10 @@ class ClusterKusto:
             message, permanent = _told(error)
             raise KustoQueryFailed(message, query.name, permanent=permanent) from None
 
+    def close(self) -> None:
+        """Close the connections to the cluster."""
+        self._client.close()
+
     def fingerprint(self) -> str:
         """The identity of cluster and database: what lies in them changes unseen."""
         return sha256(f"{self.cluster}\n{self.database}".encode()).hexdigest()

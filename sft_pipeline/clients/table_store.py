@@ -6,8 +6,8 @@ Does not belong here: what the tables mean; Dagster (orchestration.io_managers w
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import polars as pl
@@ -33,9 +33,15 @@ class TableKey(NamedTuple):
 
 @dataclass(frozen=True)
 class TableStore:
-    """Tables under a base folder or URI; credentials of `az://` come from the environment as Polars reads them."""
+    """Tables under a base folder or URI.
+
+    Args:
+        base: a folder, or `az://container/prefix`.
+        options: account, key and endpoint as object stores name them; without any, the user's Azure login is used.
+    """
 
     base: str
+    options: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     def uri(self, key: TableKey) -> str:
         """Where a table lies."""
@@ -50,13 +56,13 @@ class TableStore:
         uri = self.uri(key)
         try:
             if self._is_remote:
-                table.write_parquet(uri, compression_level=1, row_group_size=ROW_GROUP_ROWS, metadata=dict(notes))
+                self._write_remote(uri, table, notes)
             else:
                 _write_file(Path(uri), table, notes)
         except (OSError, pl.exceptions.ComputeError) as error:  # Polars reports a full disk as a ComputeError
             raise Refused(
                 f"cannot write {uri}: {error}",
-                remedy="mend space or permissions under SFT_HOME or SFT_STORAGE and run again: what is finished is kept",
+                remedy="mend space or permissions under SFT_HOME or SFT_STORAGE, then run again: nothing is lost",
             ) from error
 
     def scan(self, keys: Sequence[TableKey]) -> pl.LazyFrame:
@@ -72,7 +78,9 @@ class TableStore:
                 f"{len(missing)} of {len(keys)} partitions of {keys[0].asset} are missing: {named}",
                 remedy="materialize them first: `sft-pipeline run`, or a backfill of those partitions in the UI",
             )
-        frame = pl.scan_parquet([self.uri(key) for key in keys], include_file_paths="part", glob=False)
+        frame = pl.scan_parquet(
+            [self.uri(key) for key in keys], include_file_paths="part", glob=False, storage_options=self._options
+        )
         return frame.with_columns(pl.col("part").str.extract(r"([^/]+)\.parquet$"))
 
     def read(self, key: TableKey) -> pl.DataFrame:
@@ -81,24 +89,48 @@ class TableStore:
 
     def notes(self, key: TableKey) -> dict[str, str]:
         """What the file says of itself."""
-        return {name: str(value) for name, value in pl.read_parquet_metadata(self.uri(key)).items()}
+        metadata = pl.read_parquet_metadata(self.uri(key), storage_options=self._options)
+        return {name: str(value) for name, value in metadata.items()}
 
     def holds(self, key: TableKey) -> bool:
         """Whether the table has been written."""
         if not self._is_remote:
             return Path(self.uri(key)).is_file()
         try:
-            pl.read_parquet_schema(self.uri(key))
+            pl.scan_parquet(self.uri(key), storage_options=self._options).collect_schema()
         except FileNotFoundError:
             return False
         return True
 
     def keys(self, asset: str) -> list[TableKey]:
-        """The stored partitions of an asset, sorted; local folders only."""
-        root = Path(self.base) / asset
-        found = [(path.parent.name, path.stem) for path in root.glob("*/*.parquet")]
+        """The stored partitions of an asset, sorted."""
+        paths = self._remote_paths(asset) if self._is_remote else [*(Path(self.base) / asset).glob("*/*.parquet")]
         name = asset.rsplit("/", 1)[-1]
+        found = [(path.parent.name, path.stem) for path in paths]
         return sorted(TableKey(asset, window, "" if part == name else part) for window, part in found)
+
+    def _remote_paths(self, asset: str) -> list[PurePosixPath]:
+        pattern = f"{self.base.rstrip('/')}/{asset}/*/*.parquet"
+        files = pl.scan_parquet(pattern, include_file_paths="file", storage_options=self._options)
+        try:
+            return [PurePosixPath(file) for file in files.select(pl.col("file").unique()).collect()["file"]]
+        except pl.exceptions.ComputeError as error:
+            if "expanded paths were empty" in str(error):
+                return []
+            raise
+
+    def _write_remote(self, uri: str, table: pl.DataFrame, notes: Mapping[str, str]) -> None:
+        table.write_parquet(
+            uri,
+            compression_level=1,
+            row_group_size=ROW_GROUP_ROWS,
+            metadata=dict(notes),
+            storage_options=self._options,
+        )
+
+    @property
+    def _options(self) -> dict[str, str] | None:
+        return dict(self.options) or None
 
     @property
     def _is_remote(self) -> bool:

@@ -6,20 +6,19 @@ from datetime import date
 import typer
 
 from sft_pipeline.clients.release_store import open_release_store
-from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.clients.verification import verify_release
 from sft_pipeline.commands.windows import window_or_newest
 from sft_pipeline.orchestration.checks import Shelf, checked_assets
 from sft_pipeline.orchestration.explanation import explain
 from sft_pipeline.orchestration.jobs import Evaluation, evaluate_stored
-from sft_pipeline.orchestration.resources import read_settings
+from sft_pipeline.orchestration.resources import open_tables, read_settings
 from sft_pipeline.terminal import counting, out, print_error, print_table
 
 
 def run_checks(*, plan: str | None, window: date | None) -> None:
     """Evaluate, show what is broken, exit 1 when a fatal claim is."""
     settings = read_settings(plan=plan)
-    shelf = Shelf(TableStore(settings.storage), open_release_store(settings.releases))
+    shelf = Shelf(open_tables(settings.storage), open_release_store(settings.releases))
     checked = checked_assets(settings.plan)
     evaluations: list[Evaluation] = []
     with counting("checks") as progress:
@@ -63,5 +62,5 @@ def explain_conversation(conversation_id: str, *, plan: str | None, window: date
     """Show the stations of a conversation."""
     settings = read_settings(plan=plan)
     day = window_or_newest(settings, window).isoformat()
-    stations = list(explain(conversation_id, settings.plan, TableStore(settings.storage), day))
+    stations = list(explain(conversation_id, settings.plan, open_tables(settings.storage), day))
     print_table(f"{conversation_id} in window {day}", ("table", "says"), stations)

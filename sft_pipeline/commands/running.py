@@ -10,14 +10,16 @@ from time import monotonic
 import polars as pl
 import typer
 from dagster import DagsterExecutionInterruptedError
+from sqlalchemy.exc import OperationalError
 
 from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.commands.windows import window_or_newest
+from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.rules import InvalidRecordsError
 from sft_pipeline.curation.sampling import cell_counts
 from sft_pipeline.orchestration.instance import open_instance, prepare_instance
 from sft_pipeline.orchestration.metadata import left_out, repaired
-from sft_pipeline.orchestration.resources import Settings, read_settings
+from sft_pipeline.orchestration.resources import Settings, open_tables, read_settings
 from sft_pipeline.orchestration.walk import ChecksFailedError, StepDone, walk, walk_steps
 from sft_pipeline.terminal import (
     WalkProgress,
@@ -54,6 +56,11 @@ def run_walk(
     except (ChecksFailedError, InvalidRecordsError) as error:
         print_error(str(error))
         raise typer.Exit(1) from None
+    except OperationalError as error:
+        raise Refused(
+            f"Dagster cannot write its records in {settings.dagster_home}: {error.orig}",
+            remedy="mend space or permissions there, then run again: what is finished is kept",
+        ) from None
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         print_error("interrupted: what was finished is kept, the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
@@ -66,7 +73,7 @@ def _chosen(settings: Settings, *, split: str | None, allow_shortfall: bool) -> 
 
 
 def _show(settings: Settings, window: str, done: list[StepDone], seconds: float) -> None:
-    tables = TableStore(settings.storage)
+    tables = open_tables(settings.storage)
     rows = [(step.step.asset, step.made, step.skipped, round(step.seconds, 1)) for step in done]
     print_table("Steps", ("asset", "made", "finished before", "seconds"), rows)
     reached = {step.step.asset for step in done}
@@ -86,8 +93,8 @@ def _accounts(settings: Settings, tables: TableStore, window: str, reached: set[
     chunks = tables.scan([TableKey("conversation_chunks", window, chunk) for chunk in settings.plan.chunk_keys])
     kept = int(chunks.select(pl.len()).collect().item())
     reasons = left_out(settings.plan, tables, window)
-    rows = [("looked at: with a turn in agent mode", kept + sum(reasons.values())), *((f"- {name}", count) for name, count in reasons.items())]
-    rows.append(("candidates", kept))
+    looked_at = ("looked at: with a turn in agent mode", kept + sum(reasons.values()))
+    rows = [looked_at, *((f"- {name}", count) for name, count in reasons.items()), ("candidates", kept)]
     if "sample_release" in reached:
         released = int(tables.read(TableKey("sample_release", window))["records"][0])
         rows += [("- not needed by their cell", kept - released), ("released", released)]

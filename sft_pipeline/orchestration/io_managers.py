@@ -6,9 +6,9 @@ Belongs here: the bridge from Dagster's contexts to `clients.table_store`.
 import dagster as dg
 import polars as pl
 
-from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.curation.records import table_version
 from sft_pipeline.orchestration.partitions import table_key
+from sft_pipeline.orchestration.resources import open_tables
 
 
 class TableIOManager(dg.ConfigurableIOManager):
@@ -26,13 +26,14 @@ class TableIOManager(dg.ConfigurableIOManager):
         metadata = context.output_metadata.items()
         counts = {name: str(value.value) for name, value in metadata if isinstance(value, dg.IntMetadataValue)}
         notes = {**counts, "version": table_version(obj), "codeVersion": context.asset_spec.code_version or ""}
-        TableStore(self.base).write(key, obj, notes)
-        context.add_output_metadata({"path": dg.MetadataValue.path(TableStore(self.base).uri(key))})
+        tables = open_tables(self.base)
+        tables.write(key, obj, notes)
+        context.add_output_metadata({"path": dg.MetadataValue.path(tables.uri(key))})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:
         """Scan the upstream partitions; column `part` tells them apart in a lazy frame of several."""
         keys = [table_key(context.asset_key, key) for key in context.asset_partition_keys]
-        frame = TableStore(self.base).scan(keys)
+        frame = open_tables(self.base).scan(keys)
         if context.dagster_type.typing_type is pl.LazyFrame:
             return frame
         return frame.drop("part").collect()

@@ -121,7 +121,14 @@ class TablesResource(dg.ConfigurableResource[TableStore]):
 
     def store(self) -> TableStore:
         """The table store."""
-        return TableStore(self.base)
+        return open_tables(self.base)
+
+
+def open_tables(base: str) -> TableStore:
+    """The table store at a folder or `az://` URI; a key of the environment goes before the user's Azure login."""
+    prefix = "AZURE_STORAGE_"
+    names = ("ACCOUNT_NAME", "ACCOUNT_KEY", "SAS_TOKEN", "ENDPOINT", "ALLOW_HTTP")
+    return TableStore(base, {name.lower(): os.environ[prefix + name] for name in names if prefix + name in os.environ})
 
 
 class ReleasesResource(dg.ConfigurableResource[ReleaseStore]):

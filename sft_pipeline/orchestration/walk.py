@@ -14,13 +14,12 @@ import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
 from sft_pipeline.clients.release_store import open_release_store
-from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.assembly import assemble, kusto_resource
 from sft_pipeline.orchestration.checks import Shelf, checked_assets
 from sft_pipeline.orchestration.partitions import partition_key, parts_of, plan_partitions
-from sft_pipeline.orchestration.resources import Settings
+from sft_pipeline.orchestration.resources import Settings, open_tables
 from sft_pipeline.orchestration.staleness import observe, unfinished
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -103,12 +102,12 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
         ChecksFailedError: a blocking check failed.
     """
     definitions = assemble(settings)
-    job = definitions.resolve_implicit_global_asset_job_def()
     observe(instance, "app_events", kusto_resource(settings).client().fingerprint())
+    job = definitions.resolve_implicit_global_asset_job_def()
     done: list[StepDone] = []
     for step in steps:
         started = monotonic()
-        to_do = unfinished(definitions, instance, TableStore(settings.storage), step.assets, step.partitions)
+        to_do = unfinished(definitions, instance, open_tables(settings.storage), step.assets, step.partitions)
         watcher.step_started(step, len(to_do))
         for partition in to_do:
             _materialize(settings, job, instance, step, partition)
@@ -132,7 +131,7 @@ def _materialize(settings: Settings, job: dg.JobDefinition, instance: dg.Dagster
 def _broken_claims(settings: Settings, asset: str, key: str) -> str:
     """What the failed checks have to say; Dagster's error has their names alone."""
     checked = next(one for one in checked_assets(settings.plan) if one.asset == asset)
-    shelf = Shelf(TableStore(settings.storage), open_release_store(settings.releases))
+    shelf = Shelf(open_tables(settings.storage), open_release_store(settings.releases))
     broken = [
         f"{claim.statement} - but not here: {outcome.detail or ', '.join(outcome.ids)}"
         for claim, outcome in checked.outcomes(shelf, parts_of(key))

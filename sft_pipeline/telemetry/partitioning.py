@@ -4,10 +4,13 @@ Belongs here: the rows' place, and how much is written in one go.
 Does not belong here: when to write, and what counts as written (staging).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 
@@ -53,11 +56,21 @@ class RawFile:
     bytes: int
 
 
-def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
-    """A connection that reads and writes times as UTC."""
-    connection = duckdb.connect(config=settings)
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
+@contextmanager
+def connected(settings: Settings, spill: Path) -> Generator[duckdb.DuckDBPyConnection, None, None]:
+    """A connection that reads and writes times as UTC.
+
+    Args:
+        settings: DuckDB's.
+        spill: where it may write what does not fit into memory; each connection does so in a folder of its own.
+    """
+    own = spill / uuid4().hex
+    try:
+        with duckdb.connect(config={**settings, "temp_directory": str(own)}) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def partition(
@@ -71,7 +84,7 @@ def partition(
     Raises:
         Refused: a file cannot be read.
     """
-    with connect(settings) as connection:
+    with connected(settings, folder / "spill") as connection:
         files = _read_footers(connection, paths)
         names = _frequent_names(connection, paths)
         columns = [name for name in KUSTO_SCHEMA if any(name in file.columns for file in files)]

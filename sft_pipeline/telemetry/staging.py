@@ -110,6 +110,7 @@ class StagedStore:
         names, columns = partition(
             raw_paths(self._telemetry), partial, chunks=self._chunks, settings=self._settings, report=self._report
         )
+        shutil.rmtree(partial / "spill", ignore_errors=True)
         (partial / _MANIFEST).write_bytes(orjson.dumps({"names": names, "columns": columns}))
         partial.replace(folder)
 

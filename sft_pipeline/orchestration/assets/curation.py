@@ -14,7 +14,7 @@ from sft_pipeline.curation.sampling import aggregate, cell_counts, choose, requi
 from sft_pipeline.curation.tables import Candidate, Conversation
 from sft_pipeline.orchestration.automation import ON_NEW_DATA
 from sft_pipeline.orchestration.metadata import frame_table, row_count, schema_metadata
-from sft_pipeline.orchestration.partitions import parts_of, plan_partitions
+from sft_pipeline.orchestration.partitions import Partitions, parts_of, plan_partitions
 
 GROUP = "curation"
 OWNERS = ["team:sft-pipeline"]
@@ -23,12 +23,15 @@ ALL_CHUNKS_OF_THE_WINDOW = dg.MultiPartitionMapping(
     {"window": dg.DimensionPartitionMapping("window", dg.IdentityPartitionMapping())}
 )
 
+CANDIDATE_COLUMNS = ("conversationId", "userName", "turnCount", "bucket", "split", "priority", "digest")
+
 
 def curation_assets(plan: Plan) -> list[dg.AssetsDefinition]:
     """`conversations` and `samples` of a plan."""
-    partitions = plan_partitions(plan)
-    knobs = content_version([plan.extraction_version(), plan.sample.model_dump_json(include={"targets"})])[:16]
+    return [_conversations(plan, plan_partitions(plan)), _samples(plan, plan_partitions(plan))]
 
+
+def _conversations(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=partitions.windows,
         group_name=GROUP,
@@ -53,6 +56,12 @@ def curation_assets(plan: Plan) -> list[dg.AssetsDefinition]:
             },
         )
 
+    return conversations
+
+
+def _samples(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition:
+    knobs = content_version([plan.extraction_version(), plan.sample.model_dump_json(include={"targets"})])
+
     @dg.asset(
         ins={"conversation_chunks": dg.AssetIn(partition_mapping=ALL_CHUNKS_OF_THE_WINDOW)},
         partitions_def=partitions.cells,
@@ -60,7 +69,7 @@ def curation_assets(plan: Plan) -> list[dg.AssetsDefinition]:
         owners=OWNERS,
         kinds={"polars", "parquet"},
         metadata=schema_metadata(Conversation),
-        code_version=knobs,
+        code_version=knobs[:16],
         automation_condition=ON_NEW_DATA,
         io_manager_key="table_io",
     )
@@ -77,7 +86,4 @@ def curation_assets(plan: Plan) -> list[dg.AssetsDefinition]:
             metadata={**row_count(sample), "want": cell.target, "turns": int(sample["turnCount"].sum())},
         )
 
-    return [conversations, samples]
-
-
-CANDIDATE_COLUMNS = ("conversationId", "userName", "turnCount", "bucket", "split", "priority", "digest")
+    return samples

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from time import monotonic
 
 import dagster as dg
+import dataframely as dy
 import polars as pl
 
 from sft_pipeline.curation.extraction import CuratedChunk, chunk_parameters, curate_chunk
@@ -25,16 +26,22 @@ POOL = "kusto"
 
 def ingestion_assets(plan: Plan) -> list[dg.AssetsDefinition]:
     """`app_events`, `conversation_chunks` and `rejected_conversations` of a plan."""
-    query = plan_query(plan)
-    code_version = extraction_code_version(plan)
-
     source = dg.AssetSpec(
         "app_events", description="Raw telemetry: the AppEvents table.", group_name=GROUP, owners=OWNERS
     )
+    return [_app_events(source), _conversation_chunks(plan, source)]
 
+
+def _app_events(source: dg.AssetSpec) -> dg.AssetsDefinition:
     @dg.multi_observable_source_asset(specs=[source])
     def app_events(kusto: KustoResource) -> dg.ObserveResult:
         return dg.ObserveResult(data_version=dg.DataVersion(kusto.client().fingerprint()))
+
+    return app_events
+
+
+def _conversation_chunks(plan: Plan, source: dg.AssetSpec) -> dg.AssetsDefinition:
+    query = plan_query(plan)
 
     @dg.multi_asset(
         name="conversation_chunks",
@@ -42,23 +49,15 @@ def ingestion_assets(plan: Plan) -> list[dg.AssetsDefinition]:
         partitions_def=plan_partitions(plan).chunks,
         pool=POOL,
         outs={
-            "conversation_chunks": dg.AssetOut(
-                description="Complete, valid agent conversations of one hash chunk, one row each, turns nested.",
-                metadata=schema_metadata(Conversation),
-                code_version=code_version,
-                group_name=GROUP,
-                owners=OWNERS,
-                kinds={"kusto", "polars", "parquet"},
-                io_manager_key="table_io",
+            "conversation_chunks": _table(
+                plan,
+                Conversation,
+                "Complete, valid agent conversations of one hash chunk, one row each, turns nested.",
             ),
-            "rejected_conversations": dg.AssetOut(
-                description="The conversations of the chunk that were left out, each with its reason and errors.",
-                metadata=schema_metadata(RejectedConversation),
-                code_version=code_version,
-                group_name=GROUP,
-                owners=OWNERS,
-                kinds={"polars", "parquet"},
-                io_manager_key="table_io",
+            "rejected_conversations": _table(
+                plan,
+                RejectedConversation,
+                "The conversations of the chunk that were left out, each with its reason and errors.",
             ),
         },
     )
@@ -73,7 +72,19 @@ def ingestion_assets(plan: Plan) -> list[dg.AssetsDefinition]:
         seconds = monotonic() - started
         yield from _outputs(curate_chunk(rows, plan, chunk=number), seconds)
 
-    return [app_events, conversation_chunks]
+    return conversation_chunks
+
+
+def _table(plan: Plan, table: type[dy.Schema], description: str) -> dg.AssetOut:
+    return dg.AssetOut(
+        description=description,
+        metadata=schema_metadata(table),
+        code_version=extraction_code_version(plan),
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"kusto", "polars", "parquet"},
+        io_manager_key="table_io",
+    )
 
 
 def _outputs(chunk: CuratedChunk, seconds: float) -> Iterator[dg.Output[pl.DataFrame]]:

@@ -20,7 +20,7 @@ from sft_pipeline.curation.sections import validation_counts
 from sft_pipeline.curation.tables import Artifact, PublishedRelease, schema_of
 from sft_pipeline.orchestration.automation import ON_NEW_DATA
 from sft_pipeline.orchestration.metadata import counts_table, reasons, repaired, row_count, schema_metadata
-from sft_pipeline.orchestration.partitions import parts_of, plan_partitions
+from sft_pipeline.orchestration.partitions import Partitions, parts_of, plan_partitions
 from sft_pipeline.orchestration.resources import (
     KustoResource,
     ReleasesResource,
@@ -37,8 +37,10 @@ BROKEN = "broken: "
 
 def release_assets(plan: Plan) -> list[dg.AssetsDefinition]:
     """`sample_artifacts` and `sample_release` of a plan."""
-    partitions = plan_partitions(plan)
+    return [_sample_artifacts(plan, plan_partitions(plan)), _sample_release(plan, plan_partitions(plan))]
 
+
+def _sample_artifacts(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=partitions.cells,
         group_name=GROUP,
@@ -63,6 +65,10 @@ def release_assets(plan: Plan) -> list[dg.AssetsDefinition]:
             metadata={**row_count(samples), **artifact.select("url", "bytes", "sha256").row(0, named=True), **broken},
         )
 
+    return sample_artifacts
+
+
+def _sample_release(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=partitions.windows,
         group_name=GROUP,
@@ -99,7 +105,7 @@ def release_assets(plan: Plan) -> list[dg.AssetsDefinition]:
             },
         )
 
-    return [sample_artifacts, sample_release]
+    return sample_release
 
 
 def _curation(
