@@ -3,6 +3,9 @@
 Belongs here: rendering with rich. Does not belong here: commands (cli), any computation.
 """
 
+import os
+import shutil
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -87,9 +90,10 @@ def print_counts(title: str, counts: Mapping[str, int]) -> None:
     print_table(title, ("", "count"), list(counts.items()))
 
 
-def print_command(command: str) -> None:
-    """A command to copy, never wrapped."""
-    out.print(f"  {escape(command)}", soft_wrap=True)
+def print_next(words: str) -> None:
+    """A command of ours to copy, never wrapped, under the name by which this one was called."""
+    called = "sft-pipeline" if shutil.which("sft-pipeline") else os.path.relpath(sys.argv[0])
+    out.print(f"  {escape(f'{called} {words}')}", soft_wrap=True)
 
 
 def print_refusal(what: str, remedy: str) -> None:

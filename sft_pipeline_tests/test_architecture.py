@@ -83,7 +83,7 @@ def loaded_by(ring: str) -> set[str]:
     """Every top-level module that is loaded after all modules of a ring were imported in a fresh interpreter."""
     names = [module_name(path) for path in modules_of(ring)]
     program = f"import importlib, sys\nfor name in {names}: importlib.import_module(name)\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 

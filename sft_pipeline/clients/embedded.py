@@ -4,6 +4,7 @@ Belongs here: translation, running, and results with the types of a cluster's.
 Does not belong here: how raw events are stored (telemetry.staging).
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -55,6 +56,7 @@ _AS_TOLD = {
 }
 """How a column is told as a cluster tells it: strings are never null, dynamics are JSON text."""
 
+_PLACEHOLDER = re.compile(r"\$(\w+)")
 _TELLING = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.OutOfMemoryException)
 """Errors whose text speaks of the query or the engine; that of others may quote data."""
 
@@ -114,8 +116,7 @@ class EmbeddedKusto:
         with connected(self._settings, self._spill) as connection:
             try:
                 connection.execute(_view(staging, *_part(query, values)))
-                bound = {declared.slot: values[declared.name] for declared in translation.declarations}
-                return _answer(connection.sql(str(translation), params=bound), query)
+                return _answer(connection.sql(str(translation), params=_bound(translation, values)), query)
             except duckdb.Error as error:
                 raise KustoQueryFailed(_told(error), query.name) from None
 
@@ -130,6 +131,12 @@ def _translated(
     except duckdb_kql.KqlError as error:
         raise KustoQueryFailed(str(error).splitlines()[0], query.name) from None
     return translation, {declared.name: bound.get(declared.slot) for declared in translation.declarations}
+
+
+def _bound(translation: duckdb_kql.TranslationResult, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by placeholder, of the parameters that the query uses: DuckDB refuses others."""
+    used = set(_PLACEHOLDER.findall(translation))
+    return {declared.slot: values[declared.name] for declared in translation.declarations if declared.slot in used}
 
 
 @lru_cache(maxsize=64)

@@ -24,10 +24,10 @@ from sft_pipeline.orchestration.walk import ChecksFailedError, StepDone, walk, w
 from sft_pipeline.terminal import (
     WalkProgress,
     out,
-    print_command,
     print_counts,
     print_error,
     print_frame,
+    print_next,
     print_table,
     progress_bar,
 )
@@ -85,7 +85,7 @@ def _show(settings: Settings, window: str, done: list[StepDone], seconds: float)
     if "sample_release" in reached:
         release = tables.read(TableKey("sample_release", window)).row(0, named=True)
         out.print(f"{release['records']:,} records released in {seconds:.1f} s; verify them with")
-        print_command(f"sft-pipeline verify {release['url'].removeprefix('file://')}")
+        print_next(f"verify {release['url'].removeprefix('file://')}")
 
 
 def _accounts(settings: Settings, tables: TableStore, window: str, reached: set[str]) -> list[tuple[str, int]]:

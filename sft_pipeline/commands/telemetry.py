@@ -7,7 +7,7 @@ from pathlib import Path
 from sft_pipeline.telemetry.sessions.importing import import_sessions
 from sft_pipeline.telemetry.sessions.summary import DUPLICATE, IMPORTED
 from sft_pipeline.telemetry.synthesis import generate
-from sft_pipeline.terminal import counting, out, print_counts, print_table
+from sft_pipeline.terminal import counting, out, print_counts, print_next, print_table
 
 
 def generate_telemetry(folder: Path, *, conversations: int, seed: int, days: int, end: date) -> None:
@@ -18,7 +18,8 @@ def generate_telemetry(folder: Path, *, conversations: int, seed: int, days: int
     sizes = {"events": summary.events, "files": summary.files, "bytes on disk": summary.file_bytes}
     print_counts("Synthetic telemetry: conversations by the outcome they are made for", outcomes)
     print_counts("Raw events", sizes)
-    out.print(f"next: SFT_TELEMETRY={folder} sft-pipeline run --plan demo --window {end}")
+    out.print(f"next, with SFT_TELEMETRY={folder}:", soft_wrap=True)
+    print_next(f"run --plan demo --window {end}")
 
 
 def import_telemetry(paths: Sequence[Path], folder: Path) -> None:
@@ -29,4 +30,5 @@ def import_telemetry(paths: Sequence[Path], folder: Path) -> None:
     if others:
         print_table("Not imported", ("file", "outcome", "reason"), [(f.path, f.outcome, f.reason) for f in others])
     print_counts("Imported sessions", summary.totals())
-    out.print(f"next: SFT_TELEMETRY={folder} sft-pipeline run --plan archive")
+    out.print(f"next, with SFT_TELEMETRY={folder}:", soft_wrap=True)
+    print_next("run --plan archive")

@@ -65,6 +65,7 @@ def connected(settings: Settings, spill: Path) -> Generator[duckdb.DuckDBPyConne
         spill: where it may write what does not fit into memory; each connection does so in a folder of its own.
     """
     own = spill / uuid4().hex
+    own.mkdir(parents=True)
     try:
         with duckdb.connect(config={**settings, "temp_directory": str(own)}) as connection:
             connection.execute("SET TimeZone = 'UTC'")

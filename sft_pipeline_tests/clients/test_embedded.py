@@ -126,6 +126,13 @@ def test_parameters_are_bound_and_not_spliced(ask: Ask) -> None:
     assert ask(text, s=injected, t=START.replace(tzinfo=None)).row(0) == (injected, START, 7, 0.5, True)
 
 
+def test_a_parameter_need_not_be_used(ask: Ask) -> None:
+    assert (
+        ask("declare query_parameters(used:long, unused:string, other:long=1); print used", used=1, unused="x").item()
+        == 1
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

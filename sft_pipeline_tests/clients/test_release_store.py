@@ -35,10 +35,10 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "tiny"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:  # noqa: S603
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("mounting a tiny file system needs root")
     yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S603, S607
+    subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S607
 
 
 @contextmanager
@@ -202,7 +202,7 @@ def pieces():
     os.kill(os.getpid(), signal.SIGKILL)
 LocalReleaseStore(Path(sys.argv[1])).put("a", pieces())
 """
-    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)  # noqa: S603
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL
     store = store_in(tmp_path)
     assert store.list("") == []
@@ -254,7 +254,7 @@ def test_fault_46_a_full_disk_refuses_and_leaves_nothing_half_written(tiny_disk:
 def test_fault_46_a_read_only_disk_refuses(tiny_disk: Path):
     store = store_in(tiny_disk)
     store.put("before", [b"content"])
-    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)  # noqa: S603, S607
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)  # noqa: S607
     for path in ("after", "new/after"):
         with pytest.raises(Refused, match="the disk is read-only"):
             store.put(path, [b"content"])
