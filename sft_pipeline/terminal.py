@@ -51,12 +51,21 @@ def counting(description: str) -> Generator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+PREPARING = "staging raw events"
+
+
 class WalkProgress:
     """A bar per step of the walk; what was finished before counts as done."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
+
+    def preparing(self, done: int, total: int) -> None:
+        """Show how many raw events are staged."""
+        if PREPARING not in self._tasks:
+            self._tasks[PREPARING] = self._progress.add_task(f"{PREPARING:<20}")
+        self._progress.update(self._tasks[PREPARING], completed=done, total=total)
 
     def step_started(self, step: Step, to_do: int) -> None:
         """Show the step with what is done already."""

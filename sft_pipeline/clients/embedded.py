@@ -16,8 +16,9 @@ import polars as pl
 from duckdb.sqltypes import DuckDBPyType
 from duckdb_kql.params import bind
 
-from sft_pipeline.clients.kusto import KustoQueryFailed, ParameterValue, checked_parameters
+from sft_pipeline.clients.kusto import KustoQueryFailed
 from sft_pipeline.clients.kusto_response import POLARS_TYPES
+from sft_pipeline.clients.parameters import ParameterValue, checked_parameters
 from sft_pipeline.clients.query_catalog import Query
 from sft_pipeline.telemetry.events import KUSTO_SCHEMA, TABLE
 from sft_pipeline.telemetry.partitioning import DUCKDB_TYPES, Settings, connected, quoted
@@ -105,6 +106,10 @@ class EmbeddedKusto:
         """
         return self._store.fingerprint()
 
+    def prepare(self, progress: Progress) -> None:
+        """See `Kusto.prepare`: stages the telemetry folder where that is not done yet."""
+        self._store.staging(progress)
+
     def execute(self, query: Query, parameters: Mapping[str, ParameterValue]) -> pl.DataFrame:
         """See `Kusto.execute`.
 
@@ -117,6 +122,10 @@ class EmbeddedKusto:
             try:
                 connection.execute(_view(staging, *_part(query, values)))
                 return _answer(connection.sql(str(translation), params=_bound(translation, values)), query)
+            except RuntimeError as error:
+                if str(error) == "Query interrupted":  # DuckDB's word for Ctrl-C
+                    raise KeyboardInterrupt from None
+                raise
             except duckdb.Error as error:
                 raise KustoQueryFailed(_told(error), query.name) from None
 

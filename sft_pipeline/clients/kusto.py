@@ -1,13 +1,12 @@
 """Kusto: the protocol that a cluster and the embedded engine meet, and the cluster itself.
 
-Belongs here: the protocol, how parameters are checked, what a failed query is, the client of a real cluster.
-Does not belong here: a response's frames and columns (kusto_response), the embedded engine (embedded).
+Belongs here: the protocol, what a failed query is, the client of a real cluster.
+Does not belong here: parameters (parameters), a response's frames (kusto_response), the embedded engine (embedded).
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Literal, Protocol
 from uuid import uuid4
@@ -25,23 +24,12 @@ from azure.kusto.data.exceptions import (
 )
 
 from sft_pipeline.clients.kusto_response import Incomplete, WholeResponseClient, result_frame
+from sft_pipeline.clients.parameters import ParameterValue, checked_parameters, kql_literal
 from sft_pipeline.clients.query_catalog import Query
 from sft_pipeline.curation.refusal import Refused
 
-ParameterValue = datetime | int | float | str | bool
-"""A query parameter's value; a datetime without a zone is taken as UTC."""
-
 APPLICATION = "sft_pipeline"
 Auth = Literal["az_cli", "managed_identity", "service_principal", "device", "none"]
-
-_ACCEPTED: dict[str, tuple[type, ...]] = {
-    "datetime": (datetime,),
-    "long": (int,),
-    "int": (int,),
-    "real": (float, int),
-    "string": (str,),
-    "bool": (bool,),
-}
 
 
 class KustoQueryFailed(Exception):
@@ -90,6 +78,14 @@ class Kusto(Protocol):
         """What the data is, as far as it can be told without reading it: equal for equal data."""
         ...
 
+    def prepare(self, progress: Callable[[int, int], None]) -> None:
+        """Do what queries would otherwise wait for, telling how many events of how many are done.
+
+        Raises:
+            Refused: the data cannot be read.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class ServicePrincipal:
@@ -101,49 +97,6 @@ class ServicePrincipal:
 
     def __repr__(self) -> str:
         return "ServicePrincipal(...)"
-
-
-def checked_parameters(query: Query, parameters: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
-    """The values of the declared parameters, datetimes in UTC.
-
-    Raises:
-        Refused: a parameter is unknown, missing or of another type; its value is not told.
-    """
-    declared = ", ".join(f"{name}:{kind}" for name, kind in query.parameters.items()) or "none"
-    remedy = f"the declared parameters are: {declared}"
-    unknown = sorted(parameters.keys() - query.parameters.keys())
-    if unknown:
-        raise Refused(f"query {query.name} declares no parameter {', '.join(unknown)}", remedy=remedy)
-    missing = [name for name in query.parameters if name not in parameters and name not in query.defaults]
-    if missing:
-        raise Refused(f"query {query.name} needs a value for {', '.join(missing)}", remedy=remedy)
-    odd = [name for name, value in parameters.items() if not _is_a(value, query.parameters[name])]
-    if odd:
-        raise Refused(f"query {query.name} was given a value of another type for {', '.join(odd)}", remedy=remedy)
-    return {name: _in_utc(value) for name, value in parameters.items()}
-
-
-def _is_a(value: ParameterValue, kind: str) -> bool:
-    return isinstance(value, _ACCEPTED[kind]) and (kind == "bool" or not isinstance(value, bool))
-
-
-def _in_utc(value: ParameterValue) -> ParameterValue:
-    if not isinstance(value, datetime):
-        return value
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def kql_literal(value: ParameterValue, kind: str) -> str:
-    """A parameter's value as the KQL literal that Kusto reads it from."""
-    match value:
-        case datetime():
-            return f"datetime({value.replace(tzinfo=None).isoformat(timespec='microseconds')}Z)"
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case bool():
-            return str(value).lower()
-        case _:
-            return f"{kind}({value})"
 
 
 class ClusterKusto:
@@ -182,6 +135,9 @@ class ClusterKusto:
                 remedy="let the client wait at least as long as the server may work",
             )
         self._client = WholeResponseClient(_connection(cluster_uri, auth, credentials), patience=patience)
+
+    def prepare(self, progress: Callable[[int, int], None]) -> None:
+        """See `Kusto.prepare`: a cluster has its data at hand."""
 
     def execute(self, query: Query, parameters: Mapping[str, ParameterValue]) -> pl.DataFrame:
         """See `Kusto.execute`."""

@@ -42,8 +42,9 @@ class Settings(BaseModel):
 
     @property
     def staged(self) -> Path:
-        """Where the embedded engine keeps its copy of the telemetry, ordered by chunk."""
-        return self.home / "staged"
+        """Where the embedded engine keeps its copy of the telemetry folder, ordered by chunk."""
+        name = f"{self.telemetry.name}-{content_version([str(self.telemetry)])[:8]}" if self.telemetry else "none"
+        return self.home / "staged" / name
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, *, plan: str | None = None) -> Settings:

@@ -33,6 +33,11 @@ class Step(NamedTuple):
     beside: tuple[str, ...] = ()
 
     @property
+    def reads_telemetry(self) -> bool:
+        """Whether the step queries Kusto."""
+        return self.asset == "conversation_chunks"
+
+    @property
     def assets(self) -> tuple[str, ...]:
         """All assets that the step materializes."""
         return (self.asset, *self.beside)
@@ -40,6 +45,10 @@ class Step(NamedTuple):
 
 class Watcher(Protocol):
     """Who is told how the walk goes on."""
+
+    def preparing(self, done: int, total: int) -> None:
+        """The telemetry is made ready for queries: so many events of so many."""
+        ...
 
     def step_started(self, step: Step, to_do: int) -> None:
         """A step begins; the partitions that are not to do are finished already."""
@@ -102,12 +111,15 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
         ChecksFailedError: a blocking check failed.
     """
     definitions = assemble(settings)
-    observe(instance, "app_events", kusto_resource(settings).client().fingerprint())
+    kusto = kusto_resource(settings).client()
+    observe(instance, "app_events", kusto.fingerprint())
     job = definitions.resolve_implicit_global_asset_job_def()
     done: list[StepDone] = []
     for step in steps:
         started = monotonic()
         to_do = unfinished(definitions, instance, open_tables(settings.storage), step.assets, step.partitions)
+        if step.reads_telemetry and to_do:
+            kusto.prepare(watcher.preparing)
         watcher.step_started(step, len(to_do))
         for partition in to_do:
             _materialize(settings, job, instance, step, partition)

@@ -85,8 +85,11 @@ class StagedStore:
         """The content fingerprint of the telemetry folder."""
         return content_fingerprint(raw_paths(self._telemetry), self._store / "fingerprints.json")
 
-    def staging(self) -> Staging:
+    def staging(self, progress: Progress | None = None) -> Staging:
         """The staging of what the telemetry folder holds now; processes that ask together stage once.
+
+        Args:
+            progress: is told how far it is, instead of the one of the store.
 
         Raises:
             Refused: the folder is missing or empty, or a file in it cannot be read.
@@ -96,24 +99,23 @@ class StagedStore:
             self._store.mkdir(parents=True, exist_ok=True)
             with FileLock(self._store / "staging.lock"):
                 if not folder.is_dir():
-                    self._stage(folder)
+                    self._stage(folder, progress or self._progress)
         manifest = orjson.loads((folder / _MANIFEST).read_bytes())
         return Staging(folder, self._chunks, tuple(manifest["names"]), tuple(manifest["columns"]))
 
-    def _stage(self, folder: Path) -> None:
+    def _stage(self, folder: Path, progress: Progress | None) -> None:
         """Write a staging under a name that does not count, then give it its name."""
         for left in self._store.iterdir():
             if _STAGING.fullmatch(left.name):
                 shutil.rmtree(left)
         partial = self._store / f".partial-{uuid4().hex}"
         partial.mkdir()
-        names, columns = partition(
-            raw_paths(self._telemetry), partial, chunks=self._chunks, settings=self._settings, report=self._report
-        )
+        paths, report = raw_paths(self._telemetry), progress or _unwatched
+        names, columns = partition(paths, partial, chunks=self._chunks, settings=self._settings, report=report)
         shutil.rmtree(partial / "spill", ignore_errors=True)
         (partial / _MANIFEST).write_bytes(orjson.dumps({"names": names, "columns": columns}))
         partial.replace(folder)
 
-    def _report(self, done: int, total: int) -> None:
-        if self._progress:
-            self._progress(done, total)
+
+def _unwatched(_done: int, _total: int) -> None:
+    """Nobody looks."""

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from sft_pipeline.clients.embedded import EmbeddedKusto
-from sft_pipeline.clients.kusto import ClusterKusto, KustoQueryFailed, ParameterValue, ServicePrincipal, kql_literal
+from sft_pipeline.clients.kusto import ClusterKusto, KustoQueryFailed, ServicePrincipal
+from sft_pipeline.clients.parameters import ParameterValue, kql_literal
 from sft_pipeline.clients.query_catalog import Query, query_from_file
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.telemetry.events import RAW_SCHEMA, write_events

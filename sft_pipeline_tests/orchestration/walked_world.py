@@ -46,6 +46,9 @@ class Recorder:
     stop_after: int | None = None
     done: list[str] = field(default_factory=list[str])
 
+    def preparing(self, done: int, total: int) -> None:
+        """Nothing to remember."""
+
     def step_started(self, step: Step, to_do: int) -> None:
         """Nothing to remember."""
 
