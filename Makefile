@@ -23,7 +23,7 @@ $(DEMO)/AppEvents: | install
 	$(BIN)/sft-pipeline telemetry generate --conversations 3000 --seed 7 --end $(DEMO_WINDOW) --out $(DEMO)
 
 test: install lint types definitions ## lint, types, definitions, tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: install ## ruff
 	$(BIN)/ruff check .
