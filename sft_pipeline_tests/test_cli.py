@@ -64,7 +64,7 @@ def test_check_verify_and_explain_work_on_what_was_stored(world: World) -> None:
     assert verified.returncode == 0
     assert "verified: the files hold what metadata.json claims" in verified.stdout
     [taken] = world.table("samples", "val-long")["conversationId"]
-    assert "line 1 of val/long_11_to_20_turns.json" in sft(world, "explain", taken, "--window", KEY).stdout
+    assert "line 1 of val/long_11_to_20_turns.json" in sft(world, "explain", taken).stdout
 
 
 def test_check_exits_with_1_when_nothing_is_stored(walked: World, tmp_path: Path) -> None:

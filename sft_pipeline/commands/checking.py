@@ -7,7 +7,7 @@ import typer
 
 from sft_pipeline.clients.release_store import open_release_store
 from sft_pipeline.clients.verification import verify_release
-from sft_pipeline.commands.windows import window_or_newest
+from sft_pipeline.commands.windows import window_or_latest_stored
 from sft_pipeline.orchestration.checks import Shelf, checked_assets
 from sft_pipeline.orchestration.explanation import explain
 from sft_pipeline.orchestration.jobs import Evaluation, evaluate_stored
@@ -61,6 +61,6 @@ def verify_location(location: str) -> None:
 def explain_conversation(conversation_id: str, *, plan: str | None, window: date | None) -> None:
     """Show the stations of a conversation."""
     settings = read_settings(plan=plan)
-    day = window_or_newest(settings, window).isoformat()
+    day = window_or_latest_stored(settings, window).isoformat()
     stations = list(explain(conversation_id, settings.plan, open_tables(settings.storage), day))
     print_table(f"{conversation_id} in window {day}", ("table", "says"), stations)
