@@ -32,7 +32,7 @@ APPLICATION = "sft_pipeline"
 Auth = Literal["az_cli", "managed_identity", "service_principal", "device", "none"]
 
 
-class KustoQueryFailed(Exception):
+class KustoQueryFailed(Refused):
     """A query gave no answer that can be trusted; nothing of it was kept.
 
     Args:
@@ -42,7 +42,8 @@ class KustoQueryFailed(Exception):
     """
 
     def __init__(self, message: str, query: str, *, permanent: bool = True) -> None:
-        super().__init__(f"query {query} failed: {message}")
+        remedy = "mend the query or its access" if permanent else "run again: what is finished is kept"
+        super().__init__(f"query {query} failed: {message}", remedy=remedy)
         self.message = message
         self.query = query
         self.permanent = permanent
