@@ -16,10 +16,11 @@ install: .venv/installed ## set up .venv with the pinned versions
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-run: install $(DEMO)/AppEvents ## the demo: synthetic telemetry to a verified release
+run: install $(DEMO)/truth.parquet ## the demo: synthetic telemetry to a verified release
 	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline run --plan demo --window $(DEMO_WINDOW)
 
-$(DEMO)/AppEvents: | install
+$(DEMO)/truth.parquet: | install
+	rm -rf $(DEMO)
 	$(BIN)/sft-pipeline telemetry generate --conversations 3000 --seed 7 --end $(DEMO_WINDOW) --out $(DEMO)
 
 test: install lint types definitions ## lint, types, definitions, tests
@@ -38,7 +39,7 @@ definitions: install ## Dagster loads the code location
 check: install ## every asset check on what the demo stored; fails when an ERROR check fails
 	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline check --plan demo
 
-ui: install $(DEMO)/AppEvents ## the Dagster UI on the demo
+ui: install $(DEMO)/truth.parquet ## the Dagster UI on the demo
 	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline ui --plan demo
 
 bench: install ## measurements: how fast, how much memory

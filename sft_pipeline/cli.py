@@ -55,6 +55,8 @@ def run(
     """
     from sft_pipeline.commands.running import run_walk
 
+    if test and plan:
+        raise typer.BadParameter("--test is plan test: leave --plan out", param_hint="--test")
     run_walk(
         plan="test" if test else plan, window=_day(window), split=split, until=until, allow_shortfall=allow_shortfall
     )
@@ -97,7 +99,9 @@ def query(
     file: Annotated[str, typer.Argument(help="A query of the catalog, or the path of a .kql file.")],
     param: Annotated[list[str] | None, typer.Option(help="A parameter as name=value; may be repeated.")] = None,
     window: Window = None,
-    out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .json instead of showing rows.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write .parquet, .csv or .json (a row a line), show nothing.")
+    ] = None,
     plan: Plan = None,
 ) -> None:
     """Run a query on the configured Kusto.
@@ -110,14 +114,20 @@ def query(
 
 
 @app.command()
-def check(plan: Plan = None, window: Window = None) -> None:
+def check(
+    plan: Plan = None,
+    window: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day (UTC) at which the window ends; default: all.")
+    ] = None,
+    allow_shortfall: Annotated[bool, typer.Option("--allow-shortfall", help="As given to run.")] = False,  # noqa: FBT002
+) -> None:
     """Evaluate every asset check on what is stored; fails when a fatal one fails.
 
     Example: sft-pipeline check --plan demo
     """
     from sft_pipeline.commands.checking import run_checks
 
-    run_checks(plan=plan, window=_day(window))
+    run_checks(plan=plan, window=_day(window), allow_shortfall=allow_shortfall)
 
 
 @app.command()

@@ -97,14 +97,14 @@ def publish(store: ReleaseStore, curation: Curation, *, moment: datetime) -> Pub
         return _published(store, claims, there)
     _require_no_others(store, name, there - {METADATA, *claimed_files(claims)})
     _require_artifacts(store, curation.artifacts)
-    files = [*_artifacts(store, curation.artifacts, name), *_reports(store, curation, name, moment)]
+    files = [*_artifacts(store, curation, name), *_reports(store, curation, name, moment)]
     last = store.put(f"{name}/{METADATA}", [render(claims)])
     return Published(name, f"{store.url}/{name}", (*files, last), already_there=False)
 
 
 def _registered(store: ReleaseStore, curation: Curation, moment: datetime) -> datetime:
     """When this content first got a name: now, unless the store knows better."""
-    version = release_version(curation.artifacts, curation.plan)
+    version = release_version(curation.artifacts, curation.plan, curation.window)
     stamp = f"{ARTIFACTS}/stamps/{version}.json"
     if store.find(stamp) is None:
         name = release_name(curation.plan, records=curation.records, stamp=stamp_of(moment, curation.plan))
@@ -172,9 +172,10 @@ def _require_artifacts(store: ReleaseStore, artifacts: pl.DataFrame) -> None:
             )
 
 
-def _artifacts(store: ReleaseStore, artifacts: pl.DataFrame, name: str) -> Iterator[StoredFile]:
-    for row in artifacts.iter_rows(named=True):
-        yield store.copy(artifact_path(row["cell"], row["sampleVersion"]), f"{name}/{row['path']}")
+def _artifacts(store: ReleaseStore, curation: Curation, name: str) -> Iterator[StoredFile]:
+    for row in curation.artifacts.iter_rows(named=True):
+        path = curation.plan.cell(row["cell"]).path
+        yield store.copy(artifact_path(row["cell"], row["sampleVersion"]), f"{name}/{path}")
 
 
 def _reports(store: ReleaseStore, curation: Curation, name: str, moment: datetime) -> Iterator[StoredFile]:

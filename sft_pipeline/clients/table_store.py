@@ -75,7 +75,7 @@ class TableStore:
         if missing:
             named = ", ".join(f"{key.part}|{key.window}" if key.part else key.window for key in missing[:5])
             raise Refused(
-                f"{len(missing)} of {len(keys)} partitions of {keys[0].asset} are missing: {named}",
+                f"{len(missing)} of {len(keys)} partitions of {keys[0].asset} are missing or damaged: {named}",
                 remedy="materialize them first: `sft-pipeline run`, or a backfill of those partitions in the UI",
             )
         frame = pl.scan_parquet(
@@ -84,8 +84,15 @@ class TableStore:
         return frame.with_columns(pl.col("part").str.extract(r"([^/]+)\.parquet$"))
 
     def read(self, key: TableKey) -> pl.DataFrame:
-        """One whole table."""
-        return self.scan([key]).drop("part").collect()
+        """One whole table.
+
+        Raises:
+            Refused: it is missing or damaged.
+        """
+        try:
+            return self.scan([key]).drop("part").collect()
+        except pl.exceptions.ComputeError as error:
+            raise Refused(f"{self.uri(key)} is damaged", remedy="remove the file and run again") from error
 
     def notes(self, key: TableKey) -> dict[str, str]:
         """What the file says of itself."""
@@ -93,12 +100,14 @@ class TableStore:
         return {name: str(value) for name, value in metadata.items()}
 
     def holds(self, key: TableKey) -> bool:
-        """Whether the table has been written."""
-        if not self._is_remote:
-            return Path(self.uri(key)).is_file()
+        """Whether the table has been written and its file still ends as Parquet does."""
         try:
-            pl.scan_parquet(self.uri(key), storage_options=self._options).collect_schema()
+            pl.scan_parquet(self.uri(key), storage_options=self._options, glob=False).collect_schema()
         except FileNotFoundError:
+            return False
+        except pl.exceptions.ComputeError:
+            if self._is_remote:
+                raise
             return False
         return True
 
@@ -142,6 +151,8 @@ def _write_file(path: Path, table: pl.DataFrame, notes: Mapping[str, str]) -> No
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         table.write_parquet(unfinished, compression_level=1, row_group_size=ROW_GROUP_ROWS, metadata=dict(notes))
+        with unfinished.open("rb") as written:
+            os.fsync(written.fileno())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

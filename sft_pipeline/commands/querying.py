@@ -61,9 +61,8 @@ def _value(name: str, text: str, kind: str) -> ParameterValue:
             case _:
                 return text
     except (ValueError, KeyError) as error:
-        raise Refused(
-            f"parameter {name}={text!r} is no {kind}", remedy="write dates as 2026-11-01T00:00:00Z"
-        ) from error
+        remedy = "write dates as 2026-11-01T00:00:00Z" if kind == "datetime" else f"give a {kind}"
+        raise Refused(f"parameter {name}={text!r} is no {kind}", remedy=remedy) from error
 
 
 def _write(rows: pl.DataFrame, path: Path) -> None:
@@ -72,7 +71,10 @@ def _write(rows: pl.DataFrame, path: Path) -> None:
         raise Refused(
             f"cannot write {path.suffix or 'a file without ending'}", remedy="name a .parquet, .csv or .json file"
         )
-    writers[path.suffix](path)
+    try:
+        writers[path.suffix](path)
+    except OSError as error:
+        raise Refused(f"cannot write {path}: {error}", remedy="name a file in a folder that you can write") from error
     out.print(f"{rows.height:,} rows to {path}")
 
 

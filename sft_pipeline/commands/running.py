@@ -20,7 +20,7 @@ from sft_pipeline.curation.sampling import cell_counts
 from sft_pipeline.orchestration.instance import open_instance, prepare_instance
 from sft_pipeline.orchestration.metadata import left_out, repaired
 from sft_pipeline.orchestration.resources import Settings, open_tables, read_settings
-from sft_pipeline.orchestration.walk import ChecksFailedError, StepDone, walk, walk_steps
+from sft_pipeline.orchestration.walk import StepDone, walk, walk_steps
 from sft_pipeline.terminal import (
     WalkProgress,
     out,
@@ -34,8 +34,6 @@ from sft_pipeline.terminal import (
 
 INTERRUPTED = 130
 """What a shell says of a command that Ctrl-C ended."""
-
-ROOT = Path(__file__).parents[2]
 
 
 def run_walk(
@@ -53,7 +51,7 @@ def run_walk(
     try:
         with open_instance(settings) as instance, progress_bar() as progress:
             done = walk(settings, instance, steps, WalkProgress(progress))
-    except (ChecksFailedError, InvalidRecordsError) as error:
+    except InvalidRecordsError as error:
         print_error(str(error))
         raise typer.Exit(1) from None
     except OperationalError as error:
@@ -84,7 +82,8 @@ def _show(settings: Settings, window: str, done: list[StepDone], seconds: float)
         print_frame("Cells", cell_counts(candidates, settings.plan).drop("split", "bucket"))
     if "sample_release" in reached:
         release = tables.read(TableKey("sample_release", window)).row(0, named=True)
-        out.print(f"{release['records']:,} records released in {seconds:.1f} s; verify them with")
+        when = f"in {seconds:.1f} s" if done[-1].made else "before"
+        out.print(f"{release['records']:,} records released {when}; verify them with")
         print_next(f"verify {release['url'].removeprefix('file://')}")
 
 
@@ -112,4 +111,4 @@ def serve_ui(*, plan: str | None, port: int) -> None:
     }
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "-m", "sft_pipeline.definitions", "-p", str(port)]
     out.print(f"plan [bold]{settings.plan.name}[/], instance {settings.dagster_home}, http://127.0.0.1:{port}")
-    raise typer.Exit(subprocess.run(command, env=environment, check=False, cwd=ROOT).returncode)  # noqa: S603
+    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603

@@ -78,10 +78,10 @@ class Curation:
         return self.rejected.filter(pl.col("split").is_in({cell.split for cell in self.plan.cells}))
 
 
-def release_version(artifacts: pl.DataFrame, plan: Plan) -> str:
-    """The content version of a release: equal versions are the same files by the same plan."""
+def release_version(artifacts: pl.DataFrame, plan: Plan, window: tuple[datetime, datetime]) -> str:
+    """The content version of a release: equal versions are the same files of the same window by the same plan."""
     files = artifacts.select("path", "sha256").sort("path").iter_rows()
-    return content_version([*(part for file in files for part in file), plan.version()])
+    return content_version([*(part for file in files for part in file), plan.version(), *map(instant, window)])
 
 
 def release_name(plan: Plan, *, records: int, stamp: str) -> str:

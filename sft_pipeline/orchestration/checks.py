@@ -18,7 +18,7 @@ from sft_pipeline.clients.verification import verify_release
 from sft_pipeline.curation import claims
 from sft_pipeline.curation.claims import Claim, Outcome, rule_claims, rule_outcomes
 from sft_pipeline.curation.plan import Plan
-from sft_pipeline.curation.records import table_version
+from sft_pipeline.curation.records import table_version, with_digests
 from sft_pipeline.curation.rules import chunk_rule, conversation_rules, split_rule
 from sft_pipeline.orchestration.partitions import PartitionParts, Partitions, partition_key, parts_of, plan_partitions
 from sft_pipeline.orchestration.resources import ReleasesResource, TablesResource, extraction_code_version
@@ -90,7 +90,7 @@ def _conversation_chunks(plan: Plan, partitions: Partitions) -> CheckedAsset:
         notes = shelf.notes("conversation_chunks", *parts)
         number = plan.chunk_keys.index(parts.part)
         yield from rule_outcomes(table, [*rules[:-1], chunk_rule(number, plan.chunks.count)], plan)
-        yield claims.stored_as_written(table_version(table), notes["version"])
+        yield claims.stored_as_written(table_version(with_digests(table)), notes["version"])
         looked_at = int(notes["conversations looked at"])
         yield claims.counts_add_up(kept=table.height, rejected=rejected.height, looked_at=looked_at)
 
@@ -127,7 +127,7 @@ def _samples(plan: Plan, partitions: Partitions) -> CheckedAsset:
         table = shelf.read("samples", *parts)
         candidates = shelf.read("conversations", parts.window)
         yield from rule_outcomes(table, [*rules[:-1], split_rule(cell.split)], plan)
-        yield claims.stored_as_written(table_version(table), shelf.notes("samples", *parts)["version"])
+        yield claims.stored_as_written(table_version(with_digests(table)), shelf.notes("samples", *parts)["version"])
         yield claims.exact_count(table, candidates, cell)
         yield claims.bottom_k(table, candidates, cell)
 

@@ -7,6 +7,7 @@ import os
 import sqlite3
 
 import dagster as dg
+from filelock import FileLock
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -54,7 +55,8 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     if not event.contains(Engine, "connect", _sync_at_checkpoints):
         event.listen(Engine, "connect", _sync_at_checkpoints)
-    return dg.DagsterInstance.from_config(str(settings.dagster_home))
+    with FileLock(settings.dagster_home / "instance.lock"):  # two first runs would make the tables of one database
+        return dg.DagsterInstance.from_config(str(settings.dagster_home))
 
 
 def _sync_at_checkpoints(connection: object, _record: object) -> None:

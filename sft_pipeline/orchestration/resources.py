@@ -20,7 +20,11 @@ from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.curation.hashing import content_version
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
+from sft_pipeline.curation.rules import conversation_rules
 from sft_pipeline.plans import read_plan
+
+CURATION_VERSION = "1"
+"""Raise it with a change in `curation/` that gives other records from the same rows: chunks are then made again."""
 
 AUTHS: tuple[Auth, ...] = get_args(Auth)
 
@@ -69,13 +73,18 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, plan: str | No
         plan=chosen,
         home=home,
         dagster_home=Path(environment.get("DAGSTER_HOME") or home / chosen.name / "dagster").resolve(),
-        storage=environment.get("SFT_STORAGE") or str(home / chosen.name / "assets"),
-        releases=environment.get("SFT_RELEASES") or str(home / "releases"),
+        storage=_absolute(environment.get("SFT_STORAGE") or str(home / chosen.name / "assets")),
+        releases=_absolute(environment.get("SFT_RELEASES") or str(home / "releases")),
         telemetry=Path(telemetry).resolve() if telemetry else None,
         cluster=environment.get("SFT_KUSTO_CLUSTER") or "",
         database=environment.get("SFT_KUSTO_DATABASE") or "",
         auth=next(known for known in AUTHS if known == auth),
     )
+
+
+def _absolute(place: str) -> str:
+    """A local path made absolute, so that it means the same from every working directory."""
+    return place if "://" in place else str(Path(place).resolve())
 
 
 class KustoResource(dg.ConfigurableResource[Kusto]):
@@ -148,5 +157,11 @@ def plan_query(plan: Plan) -> Query:
 
 
 def extraction_code_version(plan: Plan) -> str:
-    """The version of plan and query that decides what a chunk holds; its file carries it."""
-    return content_version([plan.extraction_version(), plan_query(plan).sha256])[:16]
+    """The version of plan, query and rules that decides what a chunk holds; its file carries it."""
+    return content_version([plan.extraction_version(), plan_query(plan).sha256, rules_code_version(plan)])[:16]
+
+
+def rules_code_version(plan: Plan) -> str:
+    """The version of the record rules and, raised by hand when their code changes, of the curation."""
+    rules = [f"{rule.name} {rule.severity} {rule.statement}" for rule in conversation_rules(plan)]
+    return content_version([CURATION_VERSION, *rules])[:16]

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStaleStatusResolver, StaleStatus
+from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContext
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.orchestration.partitions import table_key
@@ -45,6 +47,18 @@ def unfinished(
             for key in keys
         )
     ]
+
+
+def failed_checks(definitions: dg.Definitions, instance: dg.DagsterInstance, asset: str, partition: str) -> list[str]:
+    """The blocking checks of a partition whose latest evaluation failed."""
+    graph, history = definitions.resolve_asset_graph(), instance.event_log_storage
+    mine = [key for key in graph.asset_check_keys if key.asset_key == dg.AssetKey(asset) and graph.get(key).blocking]
+    of_partition = PartitionKeyFilter(key=partition)
+    latest = {
+        key.name: history.get_asset_check_execution_history(key, 1, partition_filter=of_partition) for key in mine
+    }
+    failed = AssetCheckExecutionRecordStatus.FAILED
+    return sorted(name for name, records in latest.items() if records and records[0].status == failed)
 
 
 def observe(instance: dg.DagsterInstance, asset: str, version: str) -> None:

@@ -13,14 +13,21 @@ from typing import NamedTuple, Protocol
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
-from sft_pipeline.clients.release_store import open_release_store
+from sft_pipeline.clients.publishing import ARTIFACTS, artifact_path
+from sft_pipeline.clients.release_store import ReleaseStore, open_release_store
+from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
+from sft_pipeline.curation.release import METADATA
+from sft_pipeline.curation.sampling import require_filled
 from sft_pipeline.orchestration.assembly import assemble, kusto_resource
 from sft_pipeline.orchestration.checks import Shelf, checked_assets
-from sft_pipeline.orchestration.partitions import partition_key, parts_of, plan_partitions
+from sft_pipeline.orchestration.partitions import partition_key, parts_of, plan_partitions, table_key
 from sft_pipeline.orchestration.resources import Settings, open_tables
-from sft_pipeline.orchestration.staleness import observe, unfinished
+from sft_pipeline.orchestration.staleness import failed_checks, observe, unfinished
+
+PUBLISHED = ("sample_artifacts", "sample_release")
+"""Assets whose content lies in the release store, beside a table that tells about it."""
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -73,7 +80,7 @@ class StepDone:
         return len(self.step.partitions) - self.made
 
 
-class ChecksFailedError(Exception):
+class ChecksFailedError(Refused):
     """A blocking check failed: nothing downstream was made."""
 
 
@@ -117,7 +124,7 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
     done: list[StepDone] = []
     for step in steps:
         started = monotonic()
-        to_do = unfinished(definitions, instance, open_tables(settings.storage), step.assets, step.partitions)
+        to_do = _to_do(settings, definitions, instance, step)
         if step.reads_telemetry and to_do:
             kusto.prepare(watcher.preparing)
         watcher.step_started(step, len(to_do))
@@ -126,6 +133,28 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
             watcher.partition_done(step, partition)
         done.append(StepDone(step, len(to_do), monotonic() - started))
     return done
+
+
+def _to_do(settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, step: Step) -> list[str]:
+    """The partitions that are stale, failed a blocking check, or whose table or published file is gone."""
+    tables, store = open_tables(settings.storage), open_release_store(settings.releases)
+    stale = set(unfinished(definitions, instance, tables, step.assets, step.partitions))
+    return [
+        key
+        for key in step.partitions
+        if key in stale
+        or failed_checks(definitions, instance, step.asset, key)
+        or not _is_published(store, tables, step.asset, key)
+    ]
+
+
+def _is_published(store: ReleaseStore, tables: TableStore, asset: str, key: str) -> bool:
+    if asset not in PUBLISHED:
+        return True
+    row = tables.read(table_key(dg.AssetKey(asset), key)).row(0, named=True)
+    if asset == "sample_release":
+        return f"{row['name']}/{METADATA}" in store.list(row["name"])
+    return artifact_path(row["cell"], row["sampleVersion"]) in store.list(ARTIFACTS)
 
 
 def _materialize(settings: Settings, job: dg.JobDefinition, instance: dg.DagsterInstance, step: Step, key: str) -> None:
@@ -137,7 +166,12 @@ def _materialize(settings: Settings, job: dg.JobDefinition, instance: dg.Dagster
             run_config=QUIET,
         )
     except DagsterAssetCheckFailedError as error:
-        raise ChecksFailedError(f"{step.asset} {key}: {_broken_claims(settings, step.asset, key)}") from error
+        if step.asset == "conversations":
+            require_filled(open_tables(settings.storage).read(TableKey(step.asset, key)), settings.plan)
+        raise ChecksFailedError(
+            f"{step.asset} {key}: {_broken_claims(settings, step.asset, key)}",
+            remedy="`sft-pipeline check` tells more; move what is damaged away (a release: its folder) and run again",
+        ) from error
 
 
 def _broken_claims(settings: Settings, asset: str, key: str) -> str:

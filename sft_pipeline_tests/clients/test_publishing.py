@@ -347,7 +347,7 @@ def test_an_artifact_that_was_damaged_or_lost_after_upload_is_not_released(tmp_p
 @pytest.mark.parametrize("content", [b"not JSON", b"{}", b"[]", b'{"moment": 5}', b'{"moment": "2025-08-16T12:00:00"}'])
 def test_a_stamp_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes):
     store, curation = curation_in(tmp_path)
-    version = release_version(curation.artifacts, curation.plan)
+    version = release_version(curation.artifacts, curation.plan, curation.window)
     store.put(f"artifacts/stamps/{version}.json", [content])
     with pytest.raises(Refused, match=f"{version}.json does not say when"):
         publish(store, curation, moment=MOMENT)

@@ -46,7 +46,9 @@ def test_several_partitions_are_scanned_as_one_and_each_row_names_its_part(tmp_p
 def test_missing_partitions_are_refused_by_name(tmp_path: Path) -> None:
     tables = store(tmp_path)
     tables.write(KEY, TABLE, {})
-    with pytest.raises(Refused, match=r"1 of 2 partitions of conversation_chunks are missing: 08-of-40\|2026-11-01"):
+    with pytest.raises(
+        Refused, match=r"1 of 2 partitions of conversation_chunks are missing or damaged: 08-of-40\|2026-11-01"
+    ):
         tables.scan([KEY, KEY._replace(part="08-of-40")])
 
 

@@ -41,6 +41,7 @@ from sft_pipeline_tests.records_world import (
     with_turns,
 )
 
+WINDOW = (datetime(2025, 8, 1, tzinfo=UTC), datetime(2025, 8, 16, tzinfo=UTC))
 PRODUCTION = read_plan("production")
 
 
@@ -112,15 +113,16 @@ def test_an_instant_is_iso_8601_with_z():
 
 def test_the_version_of_a_release_is_its_files_and_its_plan(curation: Curation):
     artifacts = curation.artifacts
-    version = release_version(artifacts, SMALL)
-    assert release_version(artifacts.reverse().with_columns(url=pl.lit("elsewhere")), SMALL) == version
+    version = release_version(artifacts, SMALL, WINDOW)
+    assert release_version(artifacts.reverse().with_columns(url=pl.lit("elsewhere")), SMALL, WINDOW) == version
     others = [
-        release_version(artifacts.head(8), SMALL),
-        release_version(artifacts.with_columns(sha256=pl.lit("0" * 64)), SMALL),
-        release_version(artifacts.with_columns(path=pl.col("path") + "x"), SMALL),
-        release_version(artifacts, with_stamp_format(SMALL, "%Y")),
+        release_version(artifacts.head(8), SMALL, WINDOW),
+        release_version(artifacts, SMALL, (WINDOW[0], WINDOW[1] + timedelta(days=1))),
+        release_version(artifacts.with_columns(sha256=pl.lit("0" * 64)), SMALL, WINDOW),
+        release_version(artifacts.with_columns(path=pl.col("path") + "x"), SMALL, WINDOW),
+        release_version(artifacts, with_stamp_format(SMALL, "%Y"), WINDOW),
     ]
-    assert len({version, *others}) == 5
+    assert len({version, *others}) == 6
 
 
 def test_metadata_has_every_field_of_the_first_layout(document: dict[str, Any]):

@@ -1,3 +1,4 @@
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -145,9 +146,9 @@ def test_a_blocking_check_says_which_cells_fall_short(walked: World, tmp_path: P
     world = walked.copy(tmp_path)
     Path(world.tables.uri(TableKey("conversations", KEY))).unlink()
     settings = world.settings.model_copy(update={"plan": greedy(world)})
-    told = r"conversations 2026-11-01: Every cell has .* train-long: want 1,000, have"
-    with open_instance(settings) as instance, pytest.raises(ChecksFailedError, match=told):
+    with open_instance(settings) as instance, pytest.raises(Refused, match=r"train-long \(want 1,000") as refusal:
         walk(settings, instance, walk_steps(settings.plan, WINDOW), Recorder())
+    assert "--allow-shortfall" in refusal.value.remedy
 
 
 def test_a_shortfall_that_is_allowed_is_published_and_told(walked: World, tmp_path: Path) -> None:
@@ -168,3 +169,53 @@ def test_one_split_can_be_sampled_and_published_alone(walked: World, tmp_path: P
         done = walk(settings, instance, walk_steps(settings.plan, WINDOW), Recorder())
     assert [step.made for step in done[:2]] == [0, 0]
     assert set(world.released_files()) == {f"val/{cell.bucket.label}.json" for cell in settings.plan.cells}
+
+
+def damaged_release(world: World) -> Path:
+    """The release of a copied world, with one data file less."""
+    release = world.table("sample_release")["name"][0]
+    folder = Path(world.settings.releases) / release
+    (folder / "val" / "long_11_to_20_turns.json").unlink()
+    return folder
+
+
+def test_a_release_that_was_moved_away_is_published_again_under_its_name(walked: World, tmp_path: Path) -> None:
+    world = walked.copy(tmp_path)
+    folder = damaged_release(world)
+    shutil.rmtree(folder)
+    assert world.made()["sample_release"] == 1
+    assert verify_release(str(folder)).passed
+
+
+def test_a_failed_blocking_check_is_not_forgotten_by_the_next_walk(walked: World, tmp_path: Path) -> None:
+    """Regression: the partition is materialized all the same, and was taken for finished."""
+    world = walked.copy(tmp_path)
+    damaged_release(world)
+    Path(world.tables.uri(TableKey("sample_release", KEY))).unlink()
+    for _ in range(2):
+        with pytest.raises(ChecksFailedError, match="The published release proves"):
+            world.walk()
+
+
+def test_a_damaged_table_is_made_again(walked: World, tmp_path: Path) -> None:
+    world = walked.copy(tmp_path)
+    file = Path(world.tables.uri(TableKey("samples", KEY, "val-long")))
+    file.write_bytes(file.read_bytes()[:200])
+    assert world.made("samples")["samples"] == 1
+
+
+def test_files_of_older_samples_are_not_bound_into_a_release(walked: World, tmp_path: Path) -> None:
+    """Regression: automation asks for the release as soon as the first of several artifacts is new."""
+    world = walked.copy(tmp_path)
+    candidates = TableKey("conversations", KEY)
+    kept = {name: text for name, text in world.tables.notes(candidates).items() if not name.startswith("ARROW")}
+    lowest = (pl.col("split") == "train") & (pl.col("bucket") == "short") & (pl.col("rank") == 0)
+    other = world.tables.read(candidates).with_columns(
+        digest=pl.when(lowest).then(pl.lit("changed")).otherwise(pl.col("digest"))
+    )
+    world.tables.write(candidates, other, kept)
+    settings = world.settings
+    Path(world.tables.uri(TableKey("sample_release", KEY))).unlink()
+    steps = walk_steps(settings.plan, WINDOW)
+    with open_instance(settings) as instance, pytest.raises(Refused, match="the files of train-short are not of"):
+        walk(settings, instance, steps[-1:], Recorder())

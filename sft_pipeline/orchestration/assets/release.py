@@ -13,9 +13,10 @@ from sft_pipeline.clients.publishing import Published, publish, upload_artifact
 from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import table_version
+from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import Curation, Source
 from sft_pipeline.curation.rules import conversation_rules, require_valid, split_rule
-from sft_pipeline.curation.sampling import cell_counts, require_filled
+from sft_pipeline.curation.sampling import cell_counts, choose, require_filled
 from sft_pipeline.curation.sections import validation_counts
 from sft_pipeline.curation.tables import Artifact, PublishedRelease, schema_of
 from sft_pipeline.orchestration.automation import ON_NEW_DATA
@@ -26,6 +27,7 @@ from sft_pipeline.orchestration.resources import (
     ReleasesResource,
     TablesResource,
     plan_query,
+    rules_code_version,
 )
 
 GROUP = "release"
@@ -47,7 +49,7 @@ def _sample_artifacts(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition
         owners=OWNERS,
         kinds={"json"},
         metadata=schema_metadata(Artifact),
-        code_version="1",
+        code_version=rules_code_version(plan),
         automation_condition=ON_NEW_DATA,
         io_manager_key="table_io",
     )
@@ -90,6 +92,7 @@ def _sample_release(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition:
     ) -> dg.Output[pl.DataFrame]:
         """The published release of a window; its metadata.json, written last, proves what the files hold."""
         require_filled(conversations, plan)
+        _require_current(plan, tables.store(), context.partition_key, sample_artifacts.collect(), conversations)
         source = (sample_artifacts.collect(), rejected_conversations.collect(), conversations)
         curation = _curation(plan, date.fromisoformat(context.partition_key), source, kusto, tables.store())
         published = publish(releases.store(), curation, moment=datetime.now(UTC).replace(microsecond=0))
@@ -106,6 +109,25 @@ def _sample_release(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition:
         )
 
     return sample_release
+
+
+def _require_current(
+    plan: Plan, tables: TableStore, window: str, artifacts: pl.DataFrame, candidates: pl.DataFrame
+) -> None:
+    """Refuse to bind files of older samples, or samples of older candidates, into one release."""
+    old: list[str] = []
+    for cell, written_from in artifacts.select("cell", "sampleVersion").iter_rows():
+        key = TableKey("samples", window, cell)
+        columns = ["conversationId", "digest"]
+        sample = tables.scan([key]).select(columns).collect()
+        chosen = choose(candidates, plan.cell(cell)).select(columns)
+        if tables.notes(key)["version"] != written_from or not sample.equals(chosen):
+            old.append(cell)
+    if old:
+        raise Refused(
+            f"the files of {', '.join(old)} are not of the candidates as they are now: a release would mix old and new",
+            remedy="materialize samples and sample_artifacts of these cells, or `sft-pipeline run`",
+        )
 
 
 def _curation(
