@@ -96,6 +96,15 @@ def test_a_table_that_was_tampered_with_is_found(walked: World, tmp_path: Path, 
     assert claim in broken(world, asset, part)
 
 
+@pytest.mark.parametrize("key", [CHUNK, SAMPLE])
+def test_text_that_was_changed_in_a_stored_table_is_found(walked: World, tmp_path: Path, key: TableKey) -> None:
+    """Regression: the stored digest stood for the turns and was itself trusted."""
+    world = walked.copy(tmp_path)
+    tampered = pl.col("turnsArray").list.eval(pl.element().struct.with_fields(modelMessage=pl.lit("tampered")))
+    rewrite(world, key, lambda frame: frame.with_columns(tampered))
+    assert "table_is_stored_as_written" in broken(world, key.asset, key.part)
+
+
 def test_every_claim_beyond_the_record_rules_has_a_counter_example(walked: World) -> None:
     told = {claim for _, claim in COUNTER_EXAMPLES} | NOT_FROM_TABLES
     rules = {claim.name for claim in checked(walked, "samples").claims[:9]}
