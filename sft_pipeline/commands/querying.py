@@ -1,21 +1,37 @@
-"""`query`."""
+"""`query` and `queries`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from textwrap import fill
+from typing import BinaryIO
 
 import polars as pl
+import typer
+from rich.markup import escape
 
-from sft_pipeline.clients.kusto import ParameterValue
-from sft_pipeline.clients.query_catalog import Query, find_query
+from sft_pipeline.clients.kusto.parameters import ParameterValue
+from sft_pipeline.clients.kusto.protocol import Kusto
+from sft_pipeline.clients.queries.catalog import Query, find_query, list_queries, load_query
+from sft_pipeline.clients.queries.reference import render_reference
+from sft_pipeline.commands.answers import show_answer
 from sft_pipeline.commands.windows import window_or_newest
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.assembly import kusto_resource
 from sft_pipeline.orchestration.resources import Settings, read_settings
-from sft_pipeline.terminal import out, print_frame
+from sft_pipeline.terminal import out
 
-ROWS_SHOWN = 20
-CHARACTERS_SHOWN = 60
+
+def show_queries(*, markdown: bool) -> None:
+    """List the catalog, a question per query, or print the reference of all as Markdown."""
+    if markdown:
+        typer.echo(render_reference(), nl=False)
+        return
+    for name in list_queries():
+        out.print(f"[bold]{name}[/]", soft_wrap=True)
+        out.print(
+            escape(fill(load_query(name).header.question, out.width, initial_indent="  ", subsequent_indent="  "))
+        )
 
 
 def run_query(name: str, texts: Sequence[str], *, plan: str | None, window: date | None, out: Path | None) -> None:
@@ -23,11 +39,11 @@ def run_query(name: str, texts: Sequence[str], *, plan: str | None, window: date
     settings = read_settings(plan=plan)
     query = find_query(name)
     parameters = _window_parameters(query, settings, window) | _parameters(query, texts)
-    rows = kusto_resource(settings).client().execute(query, parameters)
+    kusto = kusto_resource(settings).client()
     if out:
-        _write(rows, out)
+        _write(kusto, query, parameters, out)
     else:
-        _show(rows)
+        show_answer(kusto.execute(query, parameters))
 
 
 def _window_parameters(query: Query, settings: Settings, window: date | None) -> dict[str, ParameterValue]:
@@ -65,19 +81,34 @@ def _value(name: str, text: str, kind: str) -> ParameterValue:
         raise Refused(f"parameter {name}={text!r} is no {kind}", remedy=remedy) from error
 
 
-def _write(rows: pl.DataFrame, path: Path) -> None:
-    writers = {".parquet": rows.write_parquet, ".csv": rows.write_csv, ".json": rows.write_ndjson}
+def _write(kusto: Kusto, query: Query, parameters: Mapping[str, ParameterValue], path: Path) -> None:
+    """Write the answer under another name first: a file of the asked name is a whole answer."""
+    writers = {".parquet": None, ".csv": pl.DataFrame.write_csv, ".json": pl.DataFrame.write_ndjson}
     if path.suffix not in writers:
         raise Refused(
             f"cannot write {path.suffix or 'a file without ending'}", remedy="name a .parquet, .csv or .json file"
         )
+    unfinished, write = path.with_name(f".{path.name}.unfinished"), writers[path.suffix]
     try:
-        writers[path.suffix](path)
+        with unfinished.open("w+b") as file:
+            rows = _written(kusto, query, parameters, file, write)
+        unfinished.replace(path)
     except OSError as error:
         raise Refused(f"cannot write {path}: {error}", remedy="name a file in a folder that you can write") from error
-    out.print(f"{rows.height:,} rows to {path}")
+    finally:
+        unfinished.unlink(missing_ok=True)
+    out.print(f"{rows:,} rows to {path}")
 
 
-def _show(rows: pl.DataFrame) -> None:
-    cut = [pl.col(pl.String).str.slice(0, CHARACTERS_SHOWN)]
-    print_frame(f"{rows.height:,} rows", rows.head(ROWS_SHOWN).with_columns(cut))
+def _written(
+    kusto: Kusto,
+    query: Query,
+    parameters: Mapping[str, ParameterValue],
+    file: BinaryIO,
+    write: Callable[[pl.DataFrame, BinaryIO], object] | None,
+) -> int:
+    if write is None:
+        return kusto.save(query, parameters, file).rows
+    rows = kusto.execute(query, parameters)
+    write(rows, file)
+    return rows.height

@@ -1,0 +1,1 @@
+"""The catalog of KQL files: reading it, and telling people about it."""
