@@ -1,14 +1,14 @@
 """The parameters of a query: checked against what it declares, and as KQL literals.
 
 Belongs here: what holds for a cluster and for the embedded engine alike.
-Does not belong here: what a query file declares (query_catalog).
+Does not belong here: what a query file declares (queries.catalog).
 """
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from sft_pipeline.clients.query_catalog import Query
+from sft_pipeline.clients.queries.catalog import Query
 from sft_pipeline.curation.refusal import Refused
 
 ParameterValue = datetime | int | float | str | bool

@@ -15,13 +15,14 @@ END: Frame = {"FrameType": "DataSetCompletion", "HasErrors": False, "Cancelled":
 
 @dataclass
 class Cluster:
-    """Where it listens, what it answers and after how long, what it was asked."""
+    """Where it listens, what it answers and after how long, what it was asked; `failing_first` are answered before."""
 
     url: str
     status: int = 200
     body: bytes = b"[]"
     seconds: float = 0
     requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    failing_first: list[tuple[int, dict[str, str]]] = field(default_factory=list[tuple[int, dict[str, str]]])
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
 
     def answer(self, frames: Sequence[Frame]) -> None:
@@ -59,7 +60,10 @@ def cluster() -> Generator[Cluster, None, None]:
             running.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             running.headers.append(dict(self.headers.items()))
             sleep(running.seconds)
-            self.send_response(running.status)
+            status, more = running.failing_first.pop(0) if running.failing_first else (running.status, {})
+            self.send_response(status)
+            for name, value in more.items():
+                self.send_header(name, value)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(running.body)))
             self.end_headers()

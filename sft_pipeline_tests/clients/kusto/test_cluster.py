@@ -1,22 +1,28 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from io import BytesIO
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import polars as pl
 import pytest
 
-from sft_pipeline.clients.embedded import EmbeddedKusto
-from sft_pipeline.clients.kusto import ClusterKusto, KustoQueryFailed, ServicePrincipal
-from sft_pipeline.clients.parameters import ParameterValue, kql_literal
-from sft_pipeline.clients.query_catalog import Query, query_from_file
+from sft_pipeline.clients.kusto.cluster import ClusterKusto
+from sft_pipeline.clients.kusto.connecting import ServicePrincipal
+from sft_pipeline.clients.kusto.embedded import EmbeddedKusto
+from sft_pipeline.clients.kusto.failures import Kind, KustoQueryFailed
+from sft_pipeline.clients.kusto.parameters import ParameterValue, kql_literal
+from sft_pipeline.clients.kusto.retries import Retries
+from sft_pipeline.clients.queries.catalog import Query, query_from_file
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.telemetry.events import RAW_SCHEMA, write_events
-from sft_pipeline_tests.clients.cluster import END, Cluster, Frame, cluster, frames
+from sft_pipeline_tests.clients.kusto.fixed_answers import END, Cluster, Frame, cluster, frames
 
 TIME = datetime(2026, 10, 20, 1, 2, 3, 456789, tzinfo=UTC)
 ASKED = Query("test/asked", "test/asked.kql", "print 1", "0", {"t": "datetime", "n": "long"}, {"n": "1"})
+AT_ONCE = Retries(attempts=3, first_seconds=0.001)
 ONE_OF_EACH = {
     "s": "string",
     "l": "long",
@@ -38,7 +44,7 @@ def there() -> Iterator[Cluster]:
 
 @pytest.fixture
 def kusto(there: Cluster) -> Iterator[ClusterKusto]:
-    client = ClusterKusto(there.url, "telemetry", auth="none")
+    client = ClusterKusto(there.url, "telemetry", auth="none", retries=AT_ONCE)
     yield client
     client.close()
 
@@ -52,6 +58,7 @@ def failure(kusto: ClusterKusto) -> KustoQueryFailed:
     with pytest.raises(KustoQueryFailed) as raised:
         kusto.execute(ASKED, {"t": TIME})
     assert raised.value.query == "test/asked"
+    assert "[SHA-256 of the query: 0]" in str(raised.value) or not raised.value.permanent
     return raised.value
 
 
@@ -72,7 +79,7 @@ def test_requests_can_be_told_apart_on_the_cluster(there: Cluster, kusto: Cluste
         kusto.execute(ASKED, {"t": TIME})
     ids = [headers["x-ms-client-request-id"] for headers in there.headers]
     assert {headers["x-ms-app"] for headers in there.headers} == {"sft_pipeline"}
-    assert all(identity.startswith("sft_pipeline;asked;") for identity in ids)
+    assert all(identity.startswith("sft_pipeline;asked.kql;") for identity in ids)
     assert ids[0] != ids[1]
 
 
@@ -153,7 +160,7 @@ def test_errors_among_the_rows_discard_them(there: Cluster, kusto: ClusterKusto)
     errors = {"OneApiErrors": [one_api_error(permanent=True)]}
     there.answer(frames({"n": "long"}, [[1], errors], end={**END, "HasErrors": True}))
     failed = failure(kusto)
-    assert failed.message == "LimitsExceeded: too large (E_QUERY)"
+    assert failed.message.startswith("LimitsExceeded: too large (E_QUERY)")
     assert failed.permanent
 
 
@@ -168,14 +175,14 @@ def test_errors_that_the_status_table_reports_discard_the_rows(there: Cluster, k
     }
     there.answer([*answer[:2], status, answer[2]])
     failed = failure(kusto)
-    assert "reports 1 error" in str(failed)
+    assert "reports an error beside the answer" in str(failed)
     assert "secret" not in str(failed)
 
 
 def test_two_tables_are_not_one_answer(there: Cluster, kusto: ClusterKusto) -> None:
     answer = frames({"n": "long"}, [[1]])
     there.answer([answer[1], *answer])
-    assert "2 tables" in str(failure(kusto))
+    assert "more than one table" in str(failure(kusto))
 
 
 def test_a_column_of_a_type_that_is_not_read_is_named(there: Cluster, kusto: ClusterKusto) -> None:
@@ -188,20 +195,75 @@ def test_an_error_of_the_service_is_told_with_its_code(there: Cluster, kusto: Cl
     there.status = 400
     there.body = json.dumps(one_api_error(permanent=permanent)).encode()
     failed = failure(kusto)
-    assert (failed.message, failed.permanent) == ("LimitsExceeded: too large (E_QUERY)", permanent)
+    assert failed.message.startswith("LimitsExceeded: too large (E_QUERY)")
+    assert failed.permanent == permanent
+    assert len(there.requests) == (1 if permanent else AT_ONCE.attempts)
 
 
-@pytest.mark.parametrize(("status", "told"), [(429, "throttled"), (401, "does not explain"), (503, "does not explain")])
-def test_other_failures_may_pass(there: Cluster, kusto: ClusterKusto, status: int, told: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "told", "kind"),
+    [
+        (429, "throttled", "transient"),
+        (503, "HTTP status 503", "transient"),
+        (504, "timed out", "too_large"),
+        (403, "HTTP status 403", "permanent"),
+        (302, "HTTP status 302", "permanent"),
+        (401, "HTTP status 401", "permanent"),
+    ],
+)
+def test_a_failure_without_words_is_told_by_its_status(
+    there: Cluster, kusto: ClusterKusto, status: int, told: str, kind: Kind
+) -> None:
     there.status, there.body = status, b"<html>down, secret row</html>"
     failed = failure(kusto)
     assert told in failed.message
     assert "secret" not in str(failed)
-    assert not failed.permanent
+    assert failed.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Query result set has exceeded the limits (E_QUERY_RESULT_SET_TOO_LARGE)", "too_large"),
+        ("Query execution lacks memory resources to complete (80DA0007)", "too_large"),
+        ("Runaway query (E_RUNAWAY_QUERY). [0]Query execution has exceeded the allowed limits", "too_large"),
+        ("Request timed out", "too_large"),
+        ("The query was aborted due to throttling. Retrying after some backoff might help", "transient"),
+        ("Semantic error: SEM0100: no column named 'x'", "permanent"),
+    ],
+)
+def test_a_limit_is_no_defect_of_the_query_even_where_the_service_calls_it_permanent(
+    there: Cluster, kusto: ClusterKusto, words: str, kind: Kind
+) -> None:
+    there.status = 400
+    there.body = json.dumps({"error": {"code": "c", "message": "m", "@message": words, "@permanent": True}}).encode()
+    assert failure(kusto).kind == kind
+
+
+def test_an_error_names_the_line_of_the_query_file(there: Cluster, kusto: ClusterKusto) -> None:
+    words = "Semantic error: SEM0100: no column named 'x' [line:position=12:5]\n\nQuery: secret"
+    there.status = 400
+    there.body = json.dumps({"error": {"code": "c", "message": "m", "@message": words, "@permanent": True}}).encode()
+    told = str(failure(kusto))
+    assert "no column named 'x'" in told
+    assert "(test/asked.kql, line 12)" in told
+    assert "secret" not in told
+
+
+def test_what_may_pass_is_asked_again_and_waits_as_long_as_the_service_asks(there: Cluster) -> None:
+    there.failing_first = [(503, {}), (429, {"Retry-After": "0.2"})]
+    there.answer(frames({"n": "long"}, [[1]]))
+    client = ClusterKusto(there.url, "telemetry", auth="none", retries=AT_ONCE)
+    started = monotonic()
+    assert client.execute(ASKED, {"t": TIME}).item() == 1
+    assert monotonic() - started >= 0.2
+    assert len(there.requests) == 3
+    assert client.slots.limit == 2
+    client.close()
 
 
 def test_a_cluster_that_is_not_there_may_come_back() -> None:
-    client = ClusterKusto("http://127.0.0.1:9", "telemetry", auth="none")
+    client = ClusterKusto("http://127.0.0.1:9", "telemetry", auth="none", retries=AT_ONCE)
     failed = failure(client)
     client.close()
     assert "cannot be reached" in failed.message
@@ -210,9 +272,9 @@ def test_a_cluster_that_is_not_there_may_come_back() -> None:
 
 @pytest.mark.parametrize("auth", ["az_cli", "managed_identity", "device"])
 def test_signing_in_waits_until_a_query_is_run(auth: str) -> None:
-    client = ClusterKusto("https://help.kusto.windows.net/some/path", "Samples", auth=auth)
+    client = ClusterKusto("https://help.kusto.windows.net", "Samples", auth=auth)
     client.close()
-    assert (client.cluster, client.database) == ("https://help.kusto.windows.net/some/path", "Samples")
+    assert (client.cluster, client.database) == ("https://help.kusto.windows.net", "Samples")
 
 
 def test_a_service_principal_is_never_shown() -> None:
@@ -242,7 +304,7 @@ def test_the_client_waits_as_long_as_it_is_told_to(there: Cluster) -> None:
         if height:
             assert client.execute(ASKED, {"t": TIME}).height == height
         else:
-            assert "cannot be reached" in failure(client).message
+            assert "the client waited no longer" in failure(client).message
         client.close()
 
 
@@ -251,3 +313,29 @@ def test_the_fingerprint_of_a_cluster_is_its_identity() -> None:
     for client in (one, same, other):
         client.close()
     assert one.fingerprint() == same.fingerprint() != other.fingerprint()
+
+
+def test_a_request_tells_its_chunk_and_window(there: Cluster, kusto: ClusterKusto) -> None:
+    kinds = {"windowStart": "datetime", "windowEnd": "datetime", "chunk": "long", "chunkCount": "long"}
+    there.answer(frames({"n": "long"}, [[1]]))
+    parameters = {"windowStart": TIME - timedelta(days=15), "windowEnd": TIME, "chunk": 7, "chunkCount": 40}
+    kusto.execute(Query("a/b", "a/b.kql", "print 1", "0", kinds), parameters)
+    told = there.headers[0]["x-ms-client-request-id"]
+    assert told.startswith("sft_pipeline;b.kql;chunk=7-of-40;window=2026-10-05T0102_2026-10-20T0102;")
+
+
+def test_an_answer_is_saved_as_it_would_be_executed(there: Cluster, kusto: ClusterKusto) -> None:
+    rows = [[f"x{number}", number, 1, 1.5, True, "2026-10-20T01:02:03Z", {"a": 1}, GUID] for number in range(50)]
+    there.answer(frames(ONE_OF_EACH, rows))
+    file = BytesIO(b"something that was there before" * 10_000)
+    saved = kusto.save(ASKED, {"t": TIME}, file)
+    assert saved.rows == 50
+    file.seek(0)
+    assert pl.read_parquet(file).equals(kusto.execute(ASKED, {"t": TIME}))
+
+
+def test_values_that_are_not_of_their_column_discard_the_answer_untold(there: Cluster, kusto: ClusterKusto) -> None:
+    there.answer(frames({"n": "long", "s": "string"}, [[1, "x"], ["secret", "y"]]))
+    failed = failure(kusto)
+    assert "n:long, s:string" in failed.message
+    assert "secret" not in str(failed)

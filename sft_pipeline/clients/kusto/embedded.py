@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 import duckdb_kql
@@ -16,10 +16,12 @@ import polars as pl
 from duckdb.sqltypes import DuckDBPyType
 from duckdb_kql.params import bind
 
-from sft_pipeline.clients.kusto import KustoQueryFailed
-from sft_pipeline.clients.kusto_response import POLARS_TYPES
-from sft_pipeline.clients.parameters import ParameterValue, checked_parameters
-from sft_pipeline.clients.query_catalog import Query
+from sft_pipeline.clients.kusto.failures import KustoQueryFailed
+from sft_pipeline.clients.kusto.parameters import ParameterValue, checked_parameters
+from sft_pipeline.clients.kusto.protocol import Saved
+from sft_pipeline.clients.kusto.response import POLARS_TYPES
+from sft_pipeline.clients.kusto.slots import Slots
+from sft_pipeline.clients.queries.catalog import Query
 from sft_pipeline.telemetry.events import KUSTO_SCHEMA, TABLE
 from sft_pipeline.telemetry.partitioning import DUCKDB_TYPES, Settings, connected, quoted
 from sft_pipeline.telemetry.staging import Progress, StagedStore, Staging
@@ -77,6 +79,7 @@ class EmbeddedKusto:
     """
 
     cluster = "embedded"
+    remote = False
 
     def __init__(
         self,
@@ -89,6 +92,8 @@ class EmbeddedKusto:
         progress: Progress | None = None,
     ) -> None:
         self.database = telemetry.name
+        self.slots = Slots(1)  # one query takes all cores and its memory limit
+        self._connection: duckdb.DuckDBPyConnection | None = None
         self._settings: Settings = {
             "memory_limit": memory_limit,
             "preserve_insertion_order": False,
@@ -118,7 +123,8 @@ class EmbeddedKusto:
         """
         translation, values = _translated(query, checked_parameters(query, parameters))
         staging = self._store.staging()
-        with connected(self._settings, self._spill) as connection:
+        with self.slots.taken(), connected(self._settings, self._spill) as connection:
+            self._connection = connection
             try:
                 connection.execute(_view(staging, *_part(query, values)))
                 return _answer(connection.sql(str(translation), params=_bound(translation, values)), query)
@@ -127,7 +133,21 @@ class EmbeddedKusto:
                     raise KeyboardInterrupt from None
                 raise
             except duckdb.Error as error:
-                raise KustoQueryFailed(_told(error), query.name) from None
+                kind = "too_large" if isinstance(error, duckdb.OutOfMemoryException) else "permanent"
+                raise KustoQueryFailed(_told(error), query.name, kind=kind) from None
+            finally:
+                self._connection = None
+
+    def interrupt(self) -> None:
+        """See `Kusto.interrupt`."""
+        if self._connection:
+            self._connection.interrupt()
+
+    def save(self, query: Query, parameters: Mapping[str, ParameterValue], file: BinaryIO) -> Saved:
+        """See `Kusto.save`."""
+        rows = self.execute(query, parameters)
+        rows.write_parquet(file, compression="lz4")
+        return Saved(rows.height, int(rows.estimated_size()))
 
 
 def _translated(

@@ -7,9 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sft_pipeline.clients.embedded import EmbeddedKusto
-from sft_pipeline.clients.kusto import Kusto, KustoQueryFailed, ParameterValue
-from sft_pipeline.clients.query_catalog import Query, load_query, query_from_file
+from sft_pipeline.clients.kusto.embedded import EmbeddedKusto
+from sft_pipeline.clients.kusto.failures import KustoQueryFailed
+from sft_pipeline.clients.kusto.parameters import ParameterValue
+from sft_pipeline.clients.kusto.protocol import Kusto
+from sft_pipeline.clients.queries.catalog import Query, load_query, query_from_file
 from sft_pipeline.curation.hashing import chunk_of, priority_of
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.telemetry.events import KUSTO_SCHEMA, MESSAGE_TEXT, write_events

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sft_pipeline.clients.embedded import EmbeddedKusto
-from sft_pipeline.clients.query_catalog import query_from_file
+from sft_pipeline.clients.kusto.embedded import EmbeddedKusto
+from sft_pipeline.clients.queries.catalog import query_from_file
 from sft_pipeline.telemetry.events import RAW_SCHEMA, write_events
 
 TIME = datetime(2026, 10, 20, 1, 2, 3, 456789, tzinfo=UTC)

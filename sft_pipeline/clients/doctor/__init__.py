@@ -1,0 +1,1 @@
+"""What is configured, reachable, allowed and there: findings in plain words."""

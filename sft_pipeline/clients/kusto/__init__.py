@@ -1,0 +1,1 @@
+"""Kusto, a cluster or embedded: asking, and answers that can be trusted."""
