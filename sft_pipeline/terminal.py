@@ -6,11 +6,11 @@ Belongs here: rendering with rich. Does not belong here: commands (cli), any com
 import os
 import shutil
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 
 import polars as pl
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -23,16 +23,30 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
+from sft_pipeline.clients.kusto.asking_ahead import Progress as QueryProgress
 from sft_pipeline.orchestration.walk import Step
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-def progress_bar() -> Progress:
+class Bars(Progress):
+    """Bars, and below them a line on what is going on at this moment."""
+
+    note: Callable[[], str] | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bars, then the note."""
+        yield self.make_tasks_table(self.tasks)
+        if self.note:
+            yield Text(f"  {self.note()}", style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def progress_bar() -> Bars:
     """A progress display with counts, elapsed and remaining time, on standard error."""
-    return Progress(
+    return Bars(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -57,7 +71,7 @@ PREPARING = "staging raw events"
 class WalkProgress:
     """A bar per step of the walk; what was finished before counts as done."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Bars) -> None:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
 
@@ -69,9 +83,14 @@ class WalkProgress:
 
     def step_started(self, step: Step, to_do: int) -> None:
         """Show the step with what is done already."""
+        self._progress.note = None
         total = len(step.partitions)
         task = self._progress.add_task(f"{step.asset:<20}", total=total, completed=total - to_do)
         self._tasks[step.asset] = task
+
+    def querying(self, step: Step, progress: QueryProgress) -> None:  # noqa: ARG002 - the watcher's signature
+        """Show below the bars what the queries do."""
+        self._progress.note = progress.told
 
     def partition_done(self, step: Step, partition: str) -> None:  # noqa: ARG002 - the watcher's signature
         """Move on by one."""

@@ -5,7 +5,7 @@ Does not belong here: rules over single records (rules), reading tables and tell
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import polars as pl
@@ -13,6 +13,15 @@ import polars as pl
 from sft_pipeline.curation.plan import Cell, Plan
 from sft_pipeline.curation.rules import IDS_SHOWN, Rule, violations
 from sft_pipeline.curation.sampling import cell_counts, choose
+from sft_pipeline.curation.token_accounting import Account, delta_accuracy, requests_formula, token_accumulation
+
+GROWTH_PERCENT = 80
+"""Steps in which promptTokens must grow. Summaries, truncation and model switches break it now and then (Q17, Q19);
+fewer say that calls are out of order, or that promptTokens no longer means the whole context."""
+
+FORMULA_PERCENT = 50
+"""Turns in which numRequests must be the sum of toolCounts plus one. Parallel calls are known to break it (Q12); fewer
+than half of the turns keep it only where clients count otherwise than they did."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +35,24 @@ class Claim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a claim turned out: how many things break it, up to five of their ids, and what to know beside."""
+    """How a claim turned out: how many things break it, up to five of their ids, and what to know beside.
+
+    Args:
+        tolerated: how many may break it.
+        figures: counts and rates to draw over time.
+    """
 
     name: str
     broken: int
     ids: tuple[str, ...] = ()
     detail: str = ""
+    tolerated: int = 0
+    figures: Mapping[str, int | float] = field(default_factory=dict[str, int | float])
 
     @property
     def passed(self) -> bool:
-        """Whether nothing breaks the claim."""
-        return self.broken == 0
+        """Whether no more things break the claim than may."""
+        return self.broken <= self.tolerated
 
 
 STORED_AS_WRITTEN = Claim("table_is_stored_as_written", "The content is what its recorded version says")
@@ -44,6 +60,17 @@ COUNTS_ADD_UP = Claim(
     "no_conversation_is_lost", "Kept and rejected conversations add up to those that the query looked at"
 )
 CHUNKS_ADD_UP = Claim("chunks_add_up", "The candidates are all conversations of all chunks, none twice")
+TOKENS_GROW = Claim(
+    "prompt_tokens_grow", f"promptTokens grows in at least {GROWTH_PERCENT} % of the steps from call to call", "warning"
+)
+REQUESTS_FOLLOW = Claim(
+    "num_requests_follow_tool_counts",
+    f"numRequests is the sum of toolCounts plus one in at least {FORMULA_PERCENT} % of the turns",
+    "warning",
+)
+DELTAS_ADD_UP = Claim(
+    "token_deltas_add_up", "The token deltas of calls add up to the promptTokens of their conversation", "warning"
+)
 ONE_PLAN = Claim("chunks_share_one_plan", "All chunks were extracted by the same plan and query")
 ONE_SPLIT = Claim("no_conversation_in_two_splits", "No conversation, by the split key of the plan, is in two splits")
 CELLS_FILLED = Claim("cells_can_be_filled", "Every cell has as many candidates as the plan wants, or may fall short")
@@ -76,6 +103,21 @@ def counts_add_up(*, kept: int, rejected: int, looked_at: int) -> Outcome:
     """Compare counts over a chunk."""
     detail = f"{kept:,} kept + {rejected:,} rejected of {looked_at:,}"
     return Outcome(COUNTS_ADD_UP.name, abs(looked_at - kept - rejected), detail=detail)
+
+
+def tokens_grow(chunk: pl.DataFrame) -> Outcome:
+    """Count the steps in which promptTokens grows (queries/verification/token_accumulation.kql)."""
+    return _accounted(TOKENS_GROW, token_accumulation(chunk), percent=GROWTH_PERCENT)
+
+
+def requests_follow(chunk: pl.DataFrame) -> Outcome:
+    """Count the turns whose numRequests follows from toolCounts (queries/verification/numRequests_formula.kql)."""
+    return _accounted(REQUESTS_FOLLOW, requests_formula(chunk), percent=FORMULA_PERCENT)
+
+
+def deltas_add_up(chunk: pl.DataFrame) -> Outcome:
+    """Count the conversations whose token deltas add up (queries/verification/delta_accuracy.kql)."""
+    return _accounted(DELTAS_ADD_UP, delta_accuracy(chunk), percent=100)
 
 
 def chunks_add_up(chunks: pl.DataFrame, candidates: pl.DataFrame) -> Outcome:
@@ -139,6 +181,19 @@ def same_bytes(claimed: Mapping[str, object], found: Mapping[str, object] | None
 def of_this_sample(claimed_version: str, sample_version: str) -> Outcome:
     """Compare the version of the sample that a file was written from with the sample's version now."""
     return Outcome(OF_THIS_SAMPLE.name, int(claimed_version != sample_version), detail=f"sample {sample_version[:12]}")
+
+
+def _accounted(claim: Claim, account: Account, *, percent: int) -> Outcome:
+    """A claim that a percentage of what is checked must keep; nothing checked keeps it."""
+    told = f"{account.broken:,} of {account.checked:,} checked" if account.checked else "nothing to check"
+    return Outcome(
+        claim.name,
+        account.broken,
+        tuple(account.conversations.head(IDS_SHOWN)),
+        told,
+        tolerated=account.checked * (100 - percent) // 100,
+        figures={name: figure for name, figure in account.figures.items() if figure is not None},
+    )
 
 
 def _ids(frame: pl.DataFrame) -> tuple[str, ...]:

@@ -9,10 +9,12 @@ from datetime import date, datetime
 
 import polars as pl
 
+from sft_pipeline.curation.hashing import chunks_of
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import with_digests
-from sft_pipeline.curation.rules import chunk_rule, conversation_rules, judge
-from sft_pipeline.curation.tables import REPAIRS, Conversation, RejectedConversation, schema_of
+from sft_pipeline.curation.refusal import Refused
+from sft_pipeline.curation.rules import IDS_SHOWN, conversation_rules, judge
+from sft_pipeline.curation.tables import QUERY_COLUMNS, REPAIRS, Conversation, RejectedConversation, schema_of
 from sft_pipeline.curation.turns import assign, decode
 
 DROP_SENTENCES: dict[str, str] = {
@@ -58,16 +60,21 @@ def chunk_parameters(plan: Plan, day: date, *, chunk: int) -> dict[str, datetime
     }
 
 
+def unread_columns(rows: pl.DataFrame) -> list[str]:
+    """Columns of a query's answer that the pipeline leaves out: new ones, or misspelt."""
+    return sorted(set(rows.columns) - set(QUERY_COLUMNS))
+
+
 def curate_chunk(rows: pl.DataFrame, plan: Plan, *, chunk: int) -> CuratedChunk:
     """Decode, assign, judge and order the rows of one chunk's query.
 
     Raises:
-        Refused: the rows have other columns than the pipeline reads.
+        Refused: the rows have other columns than the pipeline reads, or are conversations of another chunk.
         ValueError: rows were lost on the way (a defect of this module).
     """
     decoded = decode(rows)
-    rules = [*conversation_rules(plan), chunk_rule(chunk, plan.chunks.count)]
-    judged = judge(assign(decoded.candidates, plan), rules, plan)
+    _require_own(rows, chunk, plan.chunks.count)
+    judged = judge(assign(decoded.candidates, plan), conversation_rules(plan), plan)
     conversations = with_digests(judged.valid).sort("split", "bucket", "priority", "conversationId")
     rejected = pl.concat([judged.rejected, _dropped(decoded.dropped, plan)]).sort("dropReason", "conversationId")
     if conversations.height + rejected.height != rows.height:
@@ -75,6 +82,18 @@ def curate_chunk(rows: pl.DataFrame, plan: Plan, *, chunk: int) -> CuratedChunk:
         raise ValueError(msg)
     repairs = {name: int(rows[name].sum()) for name in REPAIRS}
     return CuratedChunk(conversations.select(schema_of(Conversation).names()), rejected, rows.height, repairs)
+
+
+def _require_own(rows: pl.DataFrame, chunk: int, count: int) -> None:
+    """Refuse conversations of other chunks: where the service hashes otherwise, others are missing here."""
+    ids = rows["conversationId"].fill_null("")
+    foreign = ids.filter(chunks_of(ids, count=count) != chunk)
+    if foreign.len():
+        raise Refused(
+            f"{foreign.len()} of {ids.len()} conversations that the query gave for chunk {chunk} of {count} belong to "
+            f"other chunks by their hash: {', '.join(foreign.head(IDS_SHOWN))}",
+            remedy="compare the query's chunk rule with queries/production/sft_candidates_hash_chunked.kql",
+        )
 
 
 def _dropped(dropped: pl.DataFrame, plan: Plan) -> pl.DataFrame:

@@ -44,4 +44,7 @@ def kusto_resource(settings: Settings) -> KustoResource:
         auth=settings.auth,
         telemetry=str(settings.telemetry or ""),
         staged=str(settings.staged),
+        server_timeout_seconds=settings.server_timeout_seconds,
+        client_timeout_seconds=settings.client_timeout_seconds,
+        queries_at_a_time=settings.queries_at_a_time,
     )

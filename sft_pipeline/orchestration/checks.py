@@ -93,8 +93,17 @@ def _conversation_chunks(plan: Plan, partitions: Partitions) -> CheckedAsset:
         yield claims.stored_as_written(table_version(with_digests(table)), notes["version"])
         looked_at = int(notes["conversations looked at"])
         yield claims.counts_add_up(kept=table.height, rejected=rejected.height, looked_at=looked_at)
+        yield claims.tokens_grow(table)
+        yield claims.requests_follow(table)
+        yield claims.deltas_add_up(table)
 
-    own = (claims.STORED_AS_WRITTEN, claims.COUNTS_ADD_UP)
+    own = (
+        claims.STORED_AS_WRITTEN,
+        claims.COUNTS_ADD_UP,
+        claims.TOKENS_GROW,
+        claims.REQUESTS_FOLLOW,
+        claims.DELTAS_ADD_UP,
+    )
     return CheckedAsset("conversation_chunks", (*rule_claims(rules), *own), evaluate, partitions.chunks)
 
 
@@ -194,9 +203,9 @@ def severity_of(claim: Claim) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.ERROR if claim.severity == "fatal" else dg.AssetCheckSeverity.WARN
 
 
-def outcome_metadata(outcome: Outcome) -> dict[str, str | int]:
-    """Count and ids as the UI shows them."""
-    return {"broken": outcome.broken, "ids": ", ".join(outcome.ids) or "none"}
+def outcome_metadata(outcome: Outcome) -> dict[str, str | int | float]:
+    """Count and ids as the UI shows them, and the figures that it draws over time."""
+    return {"broken": outcome.broken, "ids": ", ".join(outcome.ids) or "none", **outcome.figures}
 
 
 def stored_partitions(checked: CheckedAsset, shelf: Shelf, plan: Plan, window: str | None) -> list[str]:

@@ -1,90 +1,36 @@
-"""Settings from the environment, read here and nowhere else, and the resources that assets are given.
+"""The resources that assets are given: telemetry, intermediate tables, releases.
 
-Belongs here: where data lies, how Kusto is reached. What changes the dataset is the plan's business.
+Belongs here: opening them, with the credentials that configuration must not hold; versions of what makes a table.
+Does not belong here: what the environment says of them (settings).
 """
 
 import os
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import get_args
 
 import dagster as dg
-from pydantic import BaseModel, ConfigDict
 
-from sft_pipeline.clients.embedded import EmbeddedKusto
-from sft_pipeline.clients.kusto import Auth, ClusterKusto, Kusto, ServicePrincipal
-from sft_pipeline.clients.query_catalog import Query, load_query
+from sft_pipeline.clients.kusto.chunk_queries import ChunkQueries
+from sft_pipeline.clients.kusto.cluster import ClusterKusto
+from sft_pipeline.clients.kusto.connecting import ServicePrincipal
+from sft_pipeline.clients.kusto.embedded import EmbeddedKusto
+from sft_pipeline.clients.kusto.protocol import Kusto
+from sft_pipeline.clients.kusto.slots import Slots
+from sft_pipeline.clients.queries.catalog import Query, load_query
 from sft_pipeline.clients.release_store import ReleaseStore, open_release_store
 from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.curation.hashing import content_version
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.rules import conversation_rules
-from sft_pipeline.plans import read_plan
+from sft_pipeline.orchestration.settings import Settings as Settings
+from sft_pipeline.orchestration.settings import read_settings as read_settings
 
 CURATION_VERSION = "1"
 """Raise it with a change in `curation/` that gives other records from the same rows: chunks are then made again."""
 
-AUTHS: tuple[Auth, ...] = get_args(Auth)
-
-
-class Settings(BaseModel):
-    """Everything the environment says."""
-
-    model_config = ConfigDict(frozen=True)
-
-    plan: Plan
-    home: Path
-    dagster_home: Path
-    storage: str
-    releases: str
-    telemetry: Path | None
-    cluster: str
-    database: str
-    auth: Auth
-
-    @property
-    def staged(self) -> Path:
-        """Where the embedded engine keeps its copy of the telemetry folder, ordered by chunk."""
-        name = f"{self.telemetry.name}-{content_version([str(self.telemetry)])[:8]}" if self.telemetry else "none"
-        return self.home / "staged" / name
-
-
-def read_settings(environment: Mapping[str, str] = os.environ, *, plan: str | None = None) -> Settings:
-    """Read the `SFT_*` variables and `DAGSTER_HOME`; defaults make a laptop work without any.
-
-    Args:
-        environment: the variables.
-        plan: a plan's name or path that goes before `SFT_PLAN`.
-
-    Each plan has its own Dagster instance and its own tables, so that plans do not see each other's materializations.
-
-    Raises:
-        Refused: the plan cannot be read, or a variable has a value it cannot have.
-    """
-    chosen = read_plan(plan or environment.get("SFT_PLAN") or "production")
-    home = Path(environment.get("SFT_HOME") or ".sft").resolve()
-    telemetry = environment.get("SFT_TELEMETRY")
-    auth = environment.get("SFT_KUSTO_AUTH") or "az_cli"
-    if auth not in AUTHS:
-        raise Refused(f"SFT_KUSTO_AUTH is {auth!r}", remedy=f"set it to one of {', '.join(AUTHS)}")
-    return Settings(
-        plan=chosen,
-        home=home,
-        dagster_home=Path(environment.get("DAGSTER_HOME") or home / chosen.name / "dagster").resolve(),
-        storage=_absolute(environment.get("SFT_STORAGE") or str(home / chosen.name / "assets")),
-        releases=_absolute(environment.get("SFT_RELEASES") or str(home / "releases")),
-        telemetry=Path(telemetry).resolve() if telemetry else None,
-        cluster=environment.get("SFT_KUSTO_CLUSTER") or "",
-        database=environment.get("SFT_KUSTO_DATABASE") or "",
-        auth=next(known for known in AUTHS if known == auth),
-    )
-
-
-def _absolute(place: str) -> str:
-    """A local path made absolute, so that it means the same from every working directory."""
-    return place if "://" in place else str(Path(place).resolve())
+COUNT_QUERY = "production/sft_conversation_count"
+"""Counts what a plan's query looks at, by the events alone: a cluster's answer with fewer rows has lost some."""
 
 
 class KustoResource(dg.ConfigurableResource[Kusto]):
@@ -95,6 +41,9 @@ class KustoResource(dg.ConfigurableResource[Kusto]):
     auth: str
     telemetry: str
     staged: str
+    server_timeout_seconds: int = 1800
+    client_timeout_seconds: int = 2100
+    queries_at_a_time: int = 5
 
     def client(self) -> Kusto:
         """The client, connected once per process.
@@ -102,26 +51,60 @@ class KustoResource(dg.ConfigurableResource[Kusto]):
         Raises:
             Refused: neither a cluster nor a telemetry folder is set.
         """
-        return _client(self.cluster, self.database, self.auth, self.telemetry, self.staged)
+        return self.chunks().kusto
+
+    def chunks(self) -> ChunkQueries:
+        """The client's chunk queries: the same for the walk, which asks ahead, and for the asset, which takes.
+
+        Raises:
+            Refused: as `client`.
+        """
+        return _chunk_queries(
+            self.cluster,
+            self.database,
+            self.auth,
+            self.telemetry,
+            self.staged,
+            self.server_timeout_seconds,
+            self.client_timeout_seconds,
+            self.queries_at_a_time,
+        )
 
 
 @cache
-def _client(cluster: str, database: str, auth: str, telemetry: str, staged: str) -> Kusto:
-    if cluster:
-        return ClusterKusto(cluster, database, auth=auth, credentials=_service_principal())
-    if not telemetry:
+def _chunk_queries(
+    cluster: str,
+    database: str,
+    auth: str,
+    telemetry: str,
+    staged: str,
+    server_timeout_seconds: int,
+    client_timeout_seconds: int,
+    queries_at_a_time: int,
+) -> ChunkQueries:
+    if not cluster and not telemetry:
         raise Refused(
             "no telemetry to curate: neither SFT_KUSTO_CLUSTER nor SFT_TELEMETRY is set",
             remedy="point SFT_TELEMETRY at a folder made by `sft-pipeline telemetry generate` or `telemetry import`",
         )
-    return EmbeddedKusto(Path(telemetry), store=Path(staged))
+    if not cluster:
+        return ChunkQueries(EmbeddedKusto(Path(telemetry), store=Path(staged)), count_query=None)
+    kusto = ClusterKusto(
+        cluster,
+        database,
+        auth=auth,
+        credentials=service_principal(),
+        server_timeout_seconds=server_timeout_seconds,
+        client_timeout_seconds=client_timeout_seconds,
+        slots=Slots(queries_at_a_time),
+    )
+    return ChunkQueries(kusto, count_query=load_query(COUNT_QUERY))
 
 
-def _service_principal() -> ServicePrincipal | None:
+def service_principal() -> ServicePrincipal:
     """The application to sign in as; a secret is never part of a resource's configuration, which the UI shows."""
     names = ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID")
-    values = [os.environ.get(name, "") for name in names]
-    return ServicePrincipal(*values) if all(values) else None
+    return ServicePrincipal(*(os.environ.get(name, "") for name in names))
 
 
 class TablesResource(dg.ConfigurableResource[TableStore]):

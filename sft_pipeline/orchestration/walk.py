@@ -4,7 +4,8 @@ Belongs here: which partitions are asked for, in which order, and skipping what 
 Does not belong here: what is printed (cli, terminal), what the assets do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from time import monotonic
@@ -13,9 +14,13 @@ from typing import NamedTuple, Protocol
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
+from sft_pipeline.clients.kusto.asking_ahead import Progress
+from sft_pipeline.clients.kusto.chunk_queries import ChunkQueries
+from sft_pipeline.clients.kusto.failures import KustoQueryFailed
 from sft_pipeline.clients.publishing import ARTIFACTS, artifact_path
 from sft_pipeline.clients.release_store import ReleaseStore, open_release_store
 from sft_pipeline.clients.table_store import TableKey, TableStore
+from sft_pipeline.curation.extraction import chunk_parameters
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import METADATA
@@ -23,7 +28,7 @@ from sft_pipeline.curation.sampling import require_filled
 from sft_pipeline.orchestration.assembly import assemble, kusto_resource
 from sft_pipeline.orchestration.checks import Shelf, checked_assets
 from sft_pipeline.orchestration.partitions import partition_key, parts_of, plan_partitions, table_key
-from sft_pipeline.orchestration.resources import Settings, open_tables
+from sft_pipeline.orchestration.resources import Settings, open_tables, plan_query
 from sft_pipeline.orchestration.staleness import failed_checks, observe, unfinished
 
 PUBLISHED = ("sample_artifacts", "sample_release")
@@ -59,6 +64,10 @@ class Watcher(Protocol):
 
     def step_started(self, step: Step, to_do: int) -> None:
         """A step begins; the partitions that are not to do are finished already."""
+        ...
+
+    def querying(self, step: Step, progress: Progress) -> None:
+        """The step's queries run ahead; `progress` tells how far they are whenever it is asked."""
         ...
 
     def partition_done(self, step: Step, partition: str) -> None:
@@ -118,21 +127,62 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
         ChecksFailedError: a blocking check failed.
     """
     definitions = assemble(settings)
-    kusto = kusto_resource(settings).client()
-    observe(instance, "app_events", kusto.fingerprint())
+    chunks = kusto_resource(settings).chunks()
+    observe(instance, "app_events", chunks.kusto.fingerprint())
     job = definitions.resolve_implicit_global_asset_job_def()
     done: list[StepDone] = []
     for step in steps:
         started = monotonic()
         to_do = _to_do(settings, definitions, instance, step)
         if step.reads_telemetry and to_do:
-            kusto.prepare(watcher.preparing)
+            chunks.kusto.prepare(watcher.preparing)
         watcher.step_started(step, len(to_do))
-        for partition in to_do:
-            _materialize(settings, job, instance, step, partition)
-            watcher.partition_done(step, partition)
+        with _in_turn(settings, chunks, step, to_do, watcher) as partitions:
+            _materialize_all(settings, job, instance, step, partitions, watcher)
         done.append(StepDone(step, len(to_do), monotonic() - started))
     return done
+
+
+@contextmanager
+def _in_turn(
+    settings: Settings, chunks: ChunkQueries, step: Step, to_do: Sequence[str], watcher: Watcher
+) -> Generator[Iterator[str]]:
+    """The partitions to make; those that read telemetry as their queries are answered, which run ahead."""
+    if not step.reads_telemetry or not to_do:
+        yield iter(to_do)
+        return
+    plan, parts = settings.plan, [parts_of(key) for key in to_do]
+    asked = [chunk_parameters(plan, part.day, chunk=plan.chunk_keys.index(part.part)) for part in parts]
+    with chunks.ahead(plan_query(plan), asked) as (ready, progress):
+        watcher.querying(step, progress)
+        yield (to_do[number] for number in ready)
+
+
+def _materialize_all(
+    settings: Settings,
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    step: Step,
+    partitions: Iterable[str],
+    watcher: Watcher,
+) -> None:
+    """Make each partition; a chunk that gets no answer keeps none of the others from being made.
+
+    Raises:
+        Refused: a partition could not be made. Of chunks without an answer, all are named.
+    """
+    failures: list[KustoQueryFailed] = []
+    for partition in partitions:
+        try:
+            _materialize(settings, job, instance, step, partition)
+        except KustoQueryFailed as failed:
+            if failed.permanent:
+                raise
+            failures.append(failed)
+        else:
+            watcher.partition_done(step, partition)
+    if failures:
+        raise Refused("; ".join(failed.what for failed in failures), remedy=failures[0].remedy)
 
 
 def _to_do(settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, step: Step) -> list[str]:

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import polars as pl
 import pytest
 
@@ -5,7 +7,7 @@ from sft_pipeline.curation import claims
 from sft_pipeline.curation.claims import Outcome, rule_claims, rule_outcomes
 from sft_pipeline.curation.rules import conversation_rules
 from sft_pipeline.curation.sampling import aggregate, choose
-from sft_pipeline_tests.conversations_world import PLAN, candidate, conversation, conversations, light_rows
+from sft_pipeline_tests.conversations_world import PLAN, Row, candidate, conversation, conversations, light_rows
 
 CELL = PLAN.cell("train-short")
 CANDIDATES = aggregate(light_rows(*[candidate(f"c-{number}") for number in range(120)])).candidates
@@ -41,6 +43,57 @@ def test_conversations_missing_from_the_candidates_unknown_or_in_two_chunks_are_
     assert claims.chunks_add_up(ids, CANDIDATES.head(119)).ids == (CANDIDATES["conversationId"][119],)
     assert claims.chunks_add_up(ids.head(119), CANDIDATES).broken == 1
     assert claims.chunks_add_up(pl.concat([ids, ids.head(1)]), CANDIDATES).ids == (ids["conversationId"][0],)
+
+
+def with_contexts(name: str, *tokens: int | None, **fields: int) -> Row:
+    """A conversation with a turn of one call per promptTokens; the turn's numRequests and toolCounts as given."""
+    row = conversation(name, turns=len(tokens), promptTokens=tokens[-1])
+    before = 0
+    for turn, told in zip(row["turnsArray"], tokens, strict=True):
+        turn.update(fields)
+        delta = None if told is None else told - before
+        turn["llmCalls"] = [{**turn["llmCalls"][0], "promptTokens": told, "promptTokenDelta": delta}]
+        before = told or 0
+    return row
+
+
+def test_tokens_may_fall_as_often_as_contexts_are_known_to_shrink() -> None:
+    kept = claims.tokens_grow(conversations(with_contexts("c-1", 1, 2, 3, 4, 5, 4)))
+    assert (kept.broken, kept.tolerated, kept.passed, kept.ids) == (1, 1, True, ("c-1",))
+    assert kept.figures["rate"] == 0.8
+    assert kept.detail == "1 of 5 checked"
+    fewer = claims.tokens_grow(conversations(with_contexts("c-1", 1, 2, 3, 4, 4)))
+    assert (fewer.broken, fewer.tolerated, fewer.passed) == (1, 0, False)
+
+
+def test_at_most_five_conversations_that_break_a_sum_are_named_once_each() -> None:
+    falling = [with_contexts(f"c-{number}", 9, 8, 7) for number in range(7)]
+    outcome = claims.tokens_grow(conversations(*falling))
+    assert (outcome.broken, outcome.ids) == (14, tuple(f"c-{number}" for number in range(5)))
+
+
+def test_half_of_the_turns_may_call_tools_in_parallel() -> None:
+    alone, parallel = with_contexts("a", 1, 2, 3, numRequests=1), with_contexts("b", 1, 2, 3, numRequests=2)
+    assert claims.requests_follow(conversations(alone, parallel)).passed
+    outcome = claims.requests_follow(conversations(alone, parallel, with_contexts("c", 1, numRequests=7)))
+    assert (outcome.broken, outcome.tolerated, outcome.passed, outcome.ids) == (4, 3, False, ("b", "c"))
+
+
+def test_every_sum_of_deltas_must_be_right() -> None:
+    right, wrong = with_contexts("a", 1, 2, 3), with_contexts("b", 1, 2, 3)
+    wrong["turnsArray"][1]["llmCalls"][0]["promptTokenDelta"] = 2
+    assert claims.deltas_add_up(conversations(right)).passed
+    outcome = claims.deltas_add_up(conversations(right, wrong))
+    assert (outcome.broken, outcome.ids, outcome.figures["rate"]) == (1, ("b",), 0.5)
+
+
+@pytest.mark.parametrize("claim", [claims.tokens_grow, claims.requests_follow, claims.deltas_add_up])
+def test_a_chunk_with_nothing_to_check_passes_and_has_no_rate(claim: Callable[[pl.DataFrame], Outcome]) -> None:
+    outcome = claim(conversations())
+    assert outcome.passed
+    assert outcome.detail == "nothing to check"
+    assert "rate" not in outcome.figures
+    assert set(outcome.figures.values()) == {0}
 
 
 def test_a_chunk_of_another_plan_is_found() -> None:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sft_pipeline.curation.extraction import DROP_SENTENCES, chunk_parameters, curate_chunk, take_turns
+from sft_pipeline.curation.extraction import DROP_SENTENCES, chunk_parameters, curate_chunk, take_turns, unread_columns
 from sft_pipeline.curation.hashing import chunk_of
+from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.sampling import aggregate, choose
 from sft_pipeline.curation.tables import Candidate, Conversation, RejectedConversation, schema_of
 from sft_pipeline_tests.conversations_world import PLAN, query_row, query_rows
@@ -43,10 +44,22 @@ def test_the_tables_have_the_columns_of_their_schemas() -> None:
     assert chunk.rejected.schema == schema_of(RejectedConversation)
 
 
-def test_a_conversation_of_another_chunk_is_rejected() -> None:
+@pytest.mark.parametrize("reason", ["", "turn_missing"])
+def test_a_conversation_of_another_chunk_refuses_the_chunk_by_name(reason: str) -> None:
     other = next(text for text in (f"c-{n}" for n in range(50)) if chunk_of(text, PLAN.chunks.count) != CHUNK)
-    chunk = curate_chunk(query_rows(query_row(other)), PLAN, chunk=CHUNK)
-    assert chunk.rejected["errors"].to_list() == [["Not of chunk 0 of 4 by hash"]]
+    rows = query_rows(query_row(IDS[0]), query_row(other, dropReason=reason))
+    with pytest.raises(Refused, match=f"1 of 2 conversations .* chunk 0 of 4 belong to other chunks .*: {other}"):
+        curate_chunk(rows, PLAN, chunk=CHUNK)
+
+
+def test_columns_that_are_not_read_are_named_and_change_nothing() -> None:
+    rows = query_rows(query_row(IDS[0]))
+    wider = rows.with_columns(novelty=pl.lit("x"), another=1)
+    assert unread_columns(rows) == []
+    assert unread_columns(wider) == ["another", "novelty"]
+    assert curate_chunk(wider, PLAN, chunk=CHUNK).conversations.equals(
+        curate_chunk(rows, PLAN, chunk=CHUNK).conversations
+    )
 
 
 def test_repairs_are_summed_over_all_that_was_looked_at() -> None:

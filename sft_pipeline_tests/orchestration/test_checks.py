@@ -116,6 +116,39 @@ def test_every_claim_beyond_the_record_rules_has_a_counter_example(walked: World
     assert fatal - told <= rules
 
 
+ACCOUNTS = ("prompt_tokens_grow", "num_requests_follow_tool_counts", "token_deltas_add_up")
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_rates_of_each_chunk_are_recorded_as_numbers_and_keep_nothing_from_going_on(walked: World, name: str) -> None:
+    key = dg.AssetCheckKey(dg.AssetKey("conversation_chunks"), name)
+    with open_instance(walked.settings) as instance:
+        records = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+    evaluations = [record.evaluation for record in records if record.evaluation]
+    assert {one.partition for one in evaluations} == {f"{chunk}|{KEY}" for chunk in walked.settings.plan.chunk_keys}
+    for one in evaluations:
+        assert (one.severity, one.blocking) == (dg.AssetCheckSeverity.WARN, False)
+        rate, counted, wrong = (one.metadata[figure] for figure in ("rate", "checked", "broken"))
+        assert isinstance(rate, dg.FloatMetadataValue)
+        assert isinstance(counted, dg.IntMetadataValue)
+        assert isinstance(wrong, dg.IntMetadataValue)
+        assert rate.value == pytest.approx(1 - (wrong.value or 0) / (counted.value or 1))
+        assert one.passed
+
+
+def test_a_changed_delta_is_a_warning_that_names_the_conversation(walked: World, tmp_path: Path) -> None:
+    world = walked.copy(tmp_path)
+    told = world.tables.read(CHUNK).filter(pl.col("promptTokens").is_not_null())
+    conversation = told["conversationId"][0]
+    calls = pl.element().struct.field("llmCalls")
+    shifted = calls.list.eval(pl.element().struct.with_fields(promptTokenDelta=pl.field("promptTokenDelta") + 1))
+    turns = pl.col("turnsArray").list.eval(pl.element().struct.with_fields(llmCalls=shifted))
+    rewrite(world, CHUNK, lambda frame: frame.with_columns(turns))
+    outcomes = checked(world, "conversation_chunks").outcomes(shelf_of(world), PartitionParts(KEY, CHUNK.part))
+    [(claim, outcome)] = [one for one in outcomes if one[0].name == "token_deltas_add_up"]
+    assert (claim.severity, outcome.passed, outcome.ids[0]) == ("warning", False, conversation)
+
+
 def test_an_uploaded_file_with_a_flipped_bit_fails_its_checks(walked: World, tmp_path: Path) -> None:
     world = walked.copy(tmp_path)
     row = world.tables.read(ARTIFACT).row(0, named=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from sft_pipeline.clients.kusto.asking_ahead import Progress
 from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.orchestration.instance import open_instance
 from sft_pipeline.orchestration.resources import Settings, read_settings
@@ -50,6 +51,9 @@ class Recorder:
         """Nothing to remember."""
 
     def step_started(self, step: Step, to_do: int) -> None:
+        """Nothing to remember."""
+
+    def querying(self, step: Step, progress: Progress) -> None:
         """Nothing to remember."""
 
     def partition_done(self, step: Step, partition: str) -> None:

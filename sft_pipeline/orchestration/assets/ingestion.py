@@ -4,13 +4,13 @@ Belongs here: the assets that read telemetry. What a query's rows mean is `curat
 """
 
 from collections.abc import Iterator
-from time import monotonic
 
 import dagster as dg
 import dataframely as dy
 import polars as pl
 
-from sft_pipeline.curation.extraction import CuratedChunk, chunk_parameters, curate_chunk
+from sft_pipeline.clients.kusto.chunk_queries import ChunkAnswer
+from sft_pipeline.curation.extraction import CuratedChunk, chunk_parameters, curate_chunk, unread_columns
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import table_version
 from sft_pipeline.curation.tables import Conversation, RejectedConversation
@@ -67,10 +67,10 @@ def _conversation_chunks(plan: Plan, source: dg.AssetSpec) -> dg.AssetsDefinitio
         """Query one chunk of one window and tell the conversations that can be trained on from the others."""
         parts = parts_of(context.partition_key)
         number = plan.chunk_keys.index(parts.part)
-        started = monotonic()
-        rows = kusto.client().execute(query, chunk_parameters(plan, parts.day, chunk=number))
-        seconds = monotonic() - started
-        yield from _outputs(curate_chunk(rows, plan, chunk=number), seconds)
+        answer = kusto.chunks().take(query, chunk_parameters(plan, parts.day, chunk=number))
+        for column in unread_columns(answer.rows):
+            context.log.warning(f"the query gives a column {column}, which is not read")
+        yield from _outputs(curate_chunk(answer.rows, plan, chunk=number), answer)
 
     return conversation_chunks
 
@@ -87,7 +87,7 @@ def _table(plan: Plan, table: type[dy.Schema], description: str) -> dg.AssetOut:
     )
 
 
-def _outputs(chunk: CuratedChunk, seconds: float) -> Iterator[dg.Output[pl.DataFrame]]:
+def _outputs(chunk: CuratedChunk, answer: ChunkAnswer) -> Iterator[dg.Output[pl.DataFrame]]:
     yield dg.Output(
         chunk.conversations,
         output_name="conversation_chunks",
@@ -95,7 +95,10 @@ def _outputs(chunk: CuratedChunk, seconds: float) -> Iterator[dg.Output[pl.DataF
         metadata={
             **row_count(chunk.conversations),
             "conversations looked at": chunk.rows,
-            "query seconds": round(seconds, 2),
+            "query seconds": round(answer.seconds, 2),
+            "queries": len(answer.parts),
+            "asked for": ", ".join(answer.parts),
+            "columns not read": ", ".join(unread_columns(answer.rows)) or "none",
             "megabytes": round(chunk.conversations.estimated_size("mb"), 1),
             "repairs": counts_table(chunk.repairs, name="repair"),
         },
