@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := .sft/demo-telemetry
 DEMO_WINDOW := 2026-11-01
+KQL_PARSER := kql_check/node_modules/.package-lock.json
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -23,7 +24,7 @@ $(DEMO)/truth.parquet: | install
 	rm -rf $(DEMO)
 	$(BIN)/sft-pipeline telemetry generate --conversations 3000 --seed 7 --end $(DEMO_WINDOW) --out $(DEMO)
 
-test: install lint types definitions ## lint, types, definitions, tests
+test: install lint types definitions kql-check ## lint, types, definitions, queries, tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: install ## ruff
@@ -32,6 +33,27 @@ lint: install ## ruff
 
 types: install ## basedpyright, strict
 	$(BIN)/basedpyright
+
+kql-check: install ## Microsoft's own parser on every query; needs node and npm
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  $(MAKE) -s $(KQL_PARSER) \
+	  && $(BIN)/python kql_check/schema.py | node kql_check/check.js queries sft_pipeline_tests; \
+	else \
+	  echo "kql-check skipped: Microsoft's parser runs in Node, and node and npm are not installed"; \
+	fi
+
+$(KQL_PARSER): kql_check/package-lock.json
+	@npm ci --silent --no-audit --no-fund --prefix kql_check \
+	  || { echo "kql-check: npm cannot install the parser; 'npm ci --prefix kql_check' says why"; exit 1; }
+	@touch $@
+
+queries: install ## after an edit: the shared block into all queries, the reference from the headers
+	$(BIN)/python kql_check/share_block.py
+	$(MAKE) -s docs
+
+docs: install ## docs/04_QUERY_REFERENCE.md from the headers of the queries
+	$(BIN)/sft-pipeline queries --markdown > docs/.reference.md
+	mv docs/.reference.md docs/04_QUERY_REFERENCE.md
 
 definitions: install ## Dagster loads the code location
 	SFT_PLAN=demo $(BIN)/dagster definitions validate -w workspace.yaml
@@ -42,14 +64,22 @@ check: install ## every asset check on what the demo stored; fails when an ERROR
 ui: install $(DEMO)/truth.parquet ## the Dagster UI on the demo
 	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline ui --plan demo
 
-bench: install ## measurements: how fast, how much memory
-	$(BIN)/python -m bench
+bench: .venv-bench/installed ## measurements: how fast, how much memory, against peers
+	.venv-bench/bin/python -m bench
+	.venv-bench/bin/python -m bench.decode
+	.venv-bench/bin/python -m bench.slots
+
+.venv-bench/installed: pyproject.toml constraints.txt bench/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --editable '.[dev]' --requirement bench/requirements.txt
+	@touch $@
 
 format: install ## ruff, applying what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove everything that was made here
-	rm -rf .venv .sft
+	rm -rf .venv .venv-bench .sft kql_check/node_modules
 
-.PHONY: help install run test lint types definitions check ui bench format clean
+.PHONY: help install run test lint types kql-check queries docs definitions check ui bench format clean

@@ -114,6 +114,19 @@ def query(
 
 
 @app.command()
+def queries(
+    markdown: Annotated[bool, typer.Option("--markdown", help="The whole reference, as in docs.")] = False,  # noqa: FBT002
+) -> None:
+    """List the queries of the catalog with the question that each answers.
+
+    Example: sft-pipeline queries
+    """
+    from sft_pipeline.commands.querying import show_queries
+
+    show_queries(markdown=markdown)
+
+
+@app.command()
 def check(
     plan: Plan = None,
     window: Annotated[
@@ -152,6 +165,17 @@ def explain(
     from sft_pipeline.commands.checking import explain_conversation
 
     explain_conversation(conversation_id, plan=plan, window=_day(window))
+
+
+@app.command()
+def doctor(plan: Plan = None, window: Window = None) -> None:
+    """Look at all that a run needs: settings, folders, sign-in, the table, the window's events; say what to mend.
+
+    Example: sft-pipeline doctor --plan test --window 2026-11-01
+    """
+    from sft_pipeline.commands.doctor import run_doctor
+
+    run_doctor(plan=plan, window=_day(window))
 
 
 @app.command()

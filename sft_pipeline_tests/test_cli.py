@@ -11,10 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from sft_pipeline.clients.queries.catalog import list_queries
 from sft_pipeline_tests.orchestration.walked_world import KEY, SMALL_PLAN, World
 
 COMMAND = str(Path(sys.executable).with_name("sft-pipeline"))
-COMMANDS = ["run", "telemetry generate", "telemetry import", "query", "check", "verify", "explain", "ui"]
+COMMANDS = ["run", "telemetry generate", "telemetry import", "query", "queries", "check", "verify", "explain", "ui"]
 
 
 @pytest.fixture
@@ -78,6 +79,41 @@ def test_a_query_of_the_catalog_is_written_to_a_file(world: World) -> None:
     told = sft(world, "query", "test/sft_test_100_lite", "--window", KEY, "--out", str(out))
     assert told.returncode == 0, told.stderr
     assert pl.read_parquet(out).height > 0
+
+
+def test_the_catalog_is_listed_with_the_question_of_each_query(walked: World) -> None:
+    told = sft(walked, "queries", COLUMNS="80")
+    assert told.returncode == 0, told.stderr
+    lines = told.stdout.splitlines()
+    assert [line for line in lines if not line.startswith("  ")] == list_queries()
+    assert " ".join(told.stdout.split()).count("? ") >= len(list_queries()) - 1
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_reference_in_docs_is_printed_as_markdown(walked: World) -> None:
+    page = Path(__file__).parents[1] / "docs" / "04_QUERY_REFERENCE.md"
+    assert sft(walked, "queries", "--markdown").stdout == page.read_text(encoding="utf-8")
+
+
+def test_a_narrow_answer_is_shown_as_a_table(world: World) -> None:
+    told = sft(world, "query", "sft_conversation_count", "--param", "chunkCount=1", "--window", KEY, COLUMNS="80")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("1 row, 1 column\n")
+    assert re.search(r"│ +[\d,]+ │", told.stdout)
+    assert "left out" not in told.stdout
+
+
+def test_a_wide_answer_is_shown_row_by_row_with_what_was_left_out(world: World) -> None:
+    told = sft(world, "query", "sft_test_100", "--window", KEY, COLUMNS="80")
+    assert told.returncode == 0, told.stderr
+    title, *lines = told.stdout.splitlines()
+    rows, columns = (int(number) for number in re.findall(r"\d+", title))
+    assert title == f"{rows} rows, {columns} columns"
+    assert [line[:5] for line in lines].count("row 1") == 1
+    assert sum(line.startswith("turnsArray  ") for line in lines) == 3
+    assert f"left out: {rows - 3} more rows" in told.stdout
+    assert "--out FILE.parquet" in told.stdout
+    assert max(map(len, lines)) <= 80
 
 
 REFUSALS: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {

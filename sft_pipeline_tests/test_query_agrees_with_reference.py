@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sft_pipeline.clients.embedded import EmbeddedKusto
-from sft_pipeline.clients.query_catalog import load_query
+from sft_pipeline.clients.kusto.embedded import EmbeddedKusto
+from sft_pipeline.clients.queries.catalog import load_query
 from sft_pipeline.curation.tables import QUERY_COLUMNS
 from sft_pipeline.telemetry.events import RAW_SCHEMA, events_folder, write_events
 from sft_pipeline.telemetry.synthesis import generate

@@ -1,7 +1,7 @@
 """The raw event schema: what lies in the `AppEvents` table before any query touches it.
 
 Belongs here: column names and types, event names, and writing frames of raw events to Parquet by day.
-Does not belong here: how events are made (synthesis, sessions) or read (clients.embedded).
+Does not belong here: how events are made (synthesis, sessions) or read (clients.kusto.embedded).
 """
 
 from datetime import date

@@ -1,7 +1,7 @@
 """The staged store: raw events once more, in files by hash chunk and event name, so that a query reads only its part.
 
 Belongs here: how the store is laid out, found again and kept up to date. It holds the raw table, whole and unchanged.
-Does not belong here: writing its files (partitioning), what a query asks of it (clients.embedded).
+Does not belong here: writing its files (partitioning), what a query asks of it (clients.kusto.embedded).
 """
 
 import re

@@ -1,0 +1,62 @@
+"""`doctor`."""
+
+from datetime import UTC, date, datetime
+
+import typer
+from rich.markup import escape
+
+from sft_pipeline.clients.doctor.examination import examine
+from sft_pipeline.clients.doctor.findings import Finding, refusal
+from sft_pipeline.clients.doctor.setup import Setup
+from sft_pipeline.commands.windows import window_or_newest
+from sft_pipeline.curation.refusal import Refused
+from sft_pipeline.orchestration.instance import pool_limit
+from sft_pipeline.orchestration.resources import Settings, read_settings, service_principal
+from sft_pipeline.terminal import out, print_error
+
+MARKS = {"ok": "[green]ok[/]      ", "problem": "[red bold]problem[/] ", "not_looked_at": "[dim]-[/]       "}
+
+
+def run_doctor(*, plan: str | None, window: date | None) -> None:
+    """Show each finding as it is made; exit 1 when one is a problem."""
+    problems = 0
+    try:
+        settings = read_settings(plan=plan)
+        for finding in examine(_setup(settings, window_or_newest(settings, window))):
+            problems += finding.state == "problem"
+            _show(finding)
+    except Refused as refused:
+        problems += 1
+        _show(refusal("settings", refused))
+    if problems:
+        print_error(f"{problems} problem{'s' if problems > 1 else ''}: `run` would not end in a good release")
+        raise typer.Exit(1)
+    out.print("all is well")
+
+
+def _setup(settings: Settings, day: date) -> Setup:
+    start, end = settings.plan.bounds(day)
+    return Setup(
+        plan=f"{settings.plan.name}, query {settings.plan.query}, {settings.plan.chunks.count} chunks",
+        start=start,
+        end=end,
+        now=datetime.now(UTC),
+        cluster=settings.cluster,
+        database=settings.database,
+        auth=settings.auth,
+        credentials=service_principal(),
+        telemetry=settings.telemetry,
+        staged=settings.staged,
+        server_timeout_seconds=settings.server_timeout_seconds,
+        client_timeout_seconds=settings.client_timeout_seconds,
+        queries_at_a_time=settings.queries_at_a_time,
+        pool_limit=pool_limit(settings),
+        tables=settings.storage,
+        releases=settings.releases,
+    )
+
+
+def _show(finding: Finding) -> None:
+    out.print(f"{MARKS[finding.state]} [bold]{escape(finding.name)}[/]: {escape(finding.told)}", soft_wrap=True)
+    if finding.remedy:
+        out.print(f"         -> {escape(finding.remedy)}", soft_wrap=True)
