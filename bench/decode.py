@@ -11,7 +11,7 @@ All sides must find the same rows. Rates are megabytes of body per second; media
 
 import argparse
 import json
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -19,43 +19,53 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SIDES = ("ours", "dataframe", "streaming")
 RUNS = 5
 MEGABYTES = 70
-WORDS = (
-    'the quick brown fox reads a file, runs `pytest -x`, finds an "error" at line 42 and edits it\n'
-    '\tdef f(x):\n\t\treturn x, ["é"]'
-)
-COLUMNS = {
-    "conversationId": "string",
-    "userName": "string",
-    "turnCount": "long",
-    "firstTime": "datetime",
-    "dropReason": "string",
-    "turnsArray": "string",
-}
+CONVERSATIONS = 400
+END = date(2026, 11, 1)
+KINDS = {"String": "string", "Int64": "long", "Datetime(time_unit='us', time_zone='UTC')": "datetime"}
 
 
-def body(megabytes: int) -> bytes:
-    """Rows of about 42 kB as the candidates query gives them: few columns, one of them a long JSON text."""
-    turn = {"turnIndex": 1, "messageId": "m", "userMessage": WORDS * 4, "modelMessage": WORDS * 40, "toolCounts": "{}"}
-    turns = json.dumps([turn] * 8, ensure_ascii=False)
-    rows = [
-        [f"{number:032x}", "ada", 8, "2026-10-20T01:02:03.4567891Z", "", turns]
-        for number in range(megabytes * 1_000_000 // len(json.dumps(turns).encode()))
-    ]
-    columns = [{"ColumnName": name, "ColumnType": kind} for name, kind in COLUMNS.items()]
+def candidates(folder: Path) -> "pl.DataFrame":
+    """What the production query answers on synthetic telemetry: a third candidates, with turns; the rest without."""
+    from sft_pipeline.clients.kusto.embedded import EmbeddedKusto
+    from sft_pipeline.clients.queries.catalog import load_query
+    from sft_pipeline.telemetry.synthesis import generate
+
+    generate(folder / "telemetry", conversations=CONVERSATIONS, seed=7, days=15, end=END)
+    kusto = EmbeddedKusto(folder / "telemetry", store=folder / "store", staged_chunks=1)
+    until = datetime.combine(END, datetime.min.time(), UTC)
+    window = {"windowStart": until - timedelta(days=15), "windowEnd": until, "chunk": 0, "chunkCount": 1}
+    return kusto.execute(load_query("production/sft_candidates_hash_chunked"), window)
+
+
+def body(rows: "pl.DataFrame", megabytes: int) -> bytes:
+    """These rows as a v2 response, again and again under other ids until it is large enough."""
+    columns = [{"ColumnName": name, "ColumnType": KINDS[str(kind)]} for name, kind in rows.schema.items()]
+    told = [[_told(value) for value in row] for row in rows.rows()]
+    once = len(json.dumps(told, ensure_ascii=False).encode())
+    again = range(max(1, round(megabytes * 1_000_000 / once)))
     table = {"FrameType": "DataTable", "TableId": 1, "TableKind": "PrimaryResult", "TableName": "PrimaryResult"}
     frames = [
         {"FrameType": "DataSetHeader", "IsProgressive": False, "Version": "v2.0"},
-        {**table, "Columns": columns, "Rows": rows},
+        {**table, "Columns": columns, "Rows": [[f"{number}-{row[0]}", *row[1:]] for number in again for row in told]},
         {"FrameType": "DataSetCompletion", "HasErrors": False, "Cancelled": False},
     ]
     return json.dumps(frames, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _told(value: object) -> object:
+    return value.strftime("%Y-%m-%dT%H:%M:%S.%f0Z") if isinstance(value, datetime) else value
 
 
 @contextmanager
@@ -90,8 +100,7 @@ def ours(url: str, folder: Path) -> dict[str, float]:
     from sft_pipeline.clients.queries.catalog import Query
 
     started = time.perf_counter()
-    with (folder / "answer.parquet").open("w+b") as file:
-        ClusterKusto(url, "db", auth="none").save(Query("q", "q.kql", "print 1", ""), {}, file)
+    ClusterKusto(url, "db", auth="none").save(Query("q", "q.kql", "print 1", ""), {}, folder / "answer.parquet")
     seconds = time.perf_counter() - started
     texts = pl.scan_parquet(folder / "answer.parquet").select(pl.len(), pl.col("turnsArray").str.len_chars().sum())
     rows, characters = texts.collect().row(0)
@@ -127,7 +136,13 @@ def one_run(side: Callable[[str, Path], dict[str, float]], url: str) -> dict[str
     """Seconds (without imports), peak memory and what was found, in this process."""
     with tempfile.TemporaryDirectory() as folder:
         found = side(url, Path(folder))
-    return {**found, "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {**found, "rss_mb": _peak_mb()}
+
+
+def _peak_mb() -> float:
+    """This process's own peak: what getrusage tells begins with that of the process it was forked from."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
 def measured(url: str, megabytes: float) -> dict[str, dict[str, float]]:
@@ -163,7 +178,8 @@ def main() -> None:
         sides = {"ours": ours, "dataframe": dataframe, "streaming": streaming}
         print(json.dumps(one_run(sides[options.side], options.url)))
         return
-    answer = body(options.megabytes)
+    with tempfile.TemporaryDirectory() as folder:
+        answer = body(candidates(Path(folder)), options.megabytes)
     with served(answer) as url:
         sides = measured(url, len(answer) / 1e6)
     rate = {side: told["megabytes_per_second"] for side, told in sides.items()}

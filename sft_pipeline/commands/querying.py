@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from textwrap import fill
-from typing import BinaryIO
 
 import polars as pl
 import typer
@@ -90,8 +89,7 @@ def _write(kusto: Kusto, query: Query, parameters: Mapping[str, ParameterValue],
         )
     unfinished, write = path.with_name(f".{path.name}.unfinished"), writers[path.suffix]
     try:
-        with unfinished.open("w+b") as file:
-            rows = _written(kusto, query, parameters, file, write)
+        rows = _written(kusto, query, parameters, unfinished, write)
         unfinished.replace(path)
     except OSError as error:
         raise Refused(f"cannot write {path}: {error}", remedy="name a file in a folder that you can write") from error
@@ -104,11 +102,11 @@ def _written(
     kusto: Kusto,
     query: Query,
     parameters: Mapping[str, ParameterValue],
-    file: BinaryIO,
-    write: Callable[[pl.DataFrame, BinaryIO], object] | None,
+    path: Path,
+    write: Callable[[pl.DataFrame, Path], object] | None,
 ) -> int:
     if write is None:
-        return kusto.save(query, parameters, file).rows
+        return kusto.save(query, parameters, path).rows
     rows = kusto.execute(query, parameters)
-    write(rows, file)
+    write(rows, path)
     return rows.height

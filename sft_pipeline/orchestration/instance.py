@@ -7,8 +7,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Generator
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from string import Template
 
 import dagster as dg
@@ -28,9 +27,14 @@ nux: {enabled: false}
 concurrency:
   runs: {max_concurrent_runs: $runs}
   pools: {default_limit: $queries, granularity: op}
+run_storage:
+  module: sft_pipeline.orchestration.sqlite_storage
+  class: PooledRunStorage
+  config:
+    base_dir: {env: DAGSTER_HOME}
 event_log_storage:
-  module: dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log
-  class: ConsolidatedSqliteEventLogStorage
+  module: sft_pipeline.orchestration.sqlite_storage
+  class: PooledEventLogStorage
   config:
     base_dir: {env: DAGSTER_HOME}
 """)
@@ -77,22 +81,8 @@ def open_instance(settings: Settings) -> Generator[dg.DagsterInstance]:
         event.listen(Engine, "connect", _sync_at_checkpoints)
     with FileLock(settings.dagster_home / "instance.lock"):  # two first runs would make the tables of one database
         instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
-    with instance, _kept_open(settings.dagster_home):
+    with instance:
         yield instance
-
-
-@contextmanager
-def _kept_open(folder: Path) -> Generator[None]:
-    """Hold one connection to each database of the instance.
-
-    Dagster opens and closes one for every statement, and SQLite copies its write-ahead log when the last one closes: a
-    third of what a run costs.
-    """
-    with ExitStack() as stack:
-        for database in folder.rglob("*.db"):
-            connection = stack.enter_context(closing(sqlite3.connect(database)))
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        yield
 
 
 def _sync_at_checkpoints(connection: object, _record: object) -> None:

@@ -1,6 +1,6 @@
 """What is configured, as values that an examination starts from.
 
-Belongs here: the values. Does not belong here: where they come from (orchestration.settings), looking at them (examination).
+Belongs here: the values. Does not belong here: where they come from (orchestration.settings), looking (examination).
 """
 
 from dataclasses import dataclass, field

@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
 
@@ -18,7 +17,7 @@ import polars as pl
 from sft_pipeline.clients.kusto.asking_ahead import AskingAhead, Progress
 from sft_pipeline.clients.kusto.failures import KustoQueryFailed
 from sft_pipeline.clients.kusto.parameters import ParameterValue
-from sft_pipeline.clients.kusto.protocol import Kusto
+from sft_pipeline.clients.kusto.protocol import Kusto, Saved
 from sft_pipeline.clients.queries.catalog import Query
 from sft_pipeline.curation.refusal import Refused
 
@@ -141,17 +140,15 @@ class ChunkQueries:
     def _saved(self, query: Query, parameters: Parameters) -> tuple[int, int, Callable[[], ChunkAnswer]]:
         """Rows, bytes and the answer, which waits for its turn as compressed Parquet."""
 
-        def ask(one: dict[str, ParameterValue]) -> tuple[int, tuple[BytesIO, int]]:
-            file = BytesIO()
-            saved = self.kusto.save(query, one, file)
-            file.seek(0)
-            return saved.rows, (file, saved.bytes)
+        def ask(one: dict[str, ParameterValue]) -> tuple[int, Saved]:
+            saved = self.kusto.save(query, one)
+            return saved.rows, saved
 
         started = monotonic()
         answered = self._counted(query, parameters, ask)
         seconds = monotonic() - started
-        rows, size = sum(one.rows for one in answered), sum(one.answer[1] for one in answered)
-        files = [(part.name, file) for part, _, (file, _) in answered]
+        rows, size = sum(one.rows for one in answered), sum(one.answer.size for one in answered)
+        files = [(one.part.name, one.answer.content) for one in answered]
         return rows, size, lambda: _joined([(name, pl.read_parquet(file)) for name, file in files], seconds)
 
     def _counted(self, query: Query, parameters: Parameters, ask: Ask[T]) -> list[_Answered[T]]:

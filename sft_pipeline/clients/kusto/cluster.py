@@ -6,14 +6,17 @@ Does not belong here: signing in (connecting), HTTP (transport), what a response
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain
+from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 from azure.kusto.data import ClientRequestProperties, KustoConnectionStringBuilder
 
@@ -89,9 +92,9 @@ class ClusterKusto:
         """See `Kusto.execute`."""
         return self._ask(query, parameters, lambda batches: pl.concat(batches, rechunk=False))
 
-    def save(self, query: Query, parameters: Mapping[str, ParameterValue], file: BinaryIO) -> Saved:
+    def save(self, query: Query, parameters: Mapping[str, ParameterValue], path: Path | None = None) -> Saved:
         """See `Kusto.save`: batch by batch, so that memory does not grow with the answer."""
-        return self._ask(query, parameters, lambda batches: write_batches(batches, file))
+        return self._ask(query, parameters, lambda batches: write_batches(batches, path))
 
     def interrupt(self) -> None:
         """See `Kusto.interrupt`: the cluster ends a query that nobody reads any more."""
@@ -171,21 +174,28 @@ class ClusterKusto:
         return properties
 
 
-def write_batches(batches: Iterator[pl.DataFrame], file: BinaryIO) -> Saved:
-    """Write frames of one schema as Parquet, a row group each, from the file's beginning."""
-    file.seek(0)
-    file.truncate()
+def write_batches(batches: Iterator[pl.DataFrame], path: Path | None) -> Saved:
+    """Write frames of one schema as Parquet, a row group each, to a file or to memory.
+
+    One frame is compressed, outside Python's lock, while the next one is read.
+    """
     first = next(batches)
     rows, size = 0, 0
-    with pq.ParquetWriter(file, _arrow(first).schema, compression="zstd", compression_level=1) as writer:
-        for batch in chain([first], batches):
-            writer.write_table(_arrow(batch))
-            rows, size = rows + batch.height, size + int(batch.estimated_size())
-    return Saved(rows, size)
+    sink = cast("Any", pa.OSFile(str(path), "wb") if path else pa.BufferOutputStream())
+    with sink, ThreadPoolExecutor(1) as writer:
+        parquet: Any = pq.ParquetWriter(sink, _arrow(first).schema, compression="zstd", compression_level=1)
+        with parquet:
+            writing = writer.submit(parquet.write_table, _arrow(first.clear()))
+            for batch in chain([first], batches):
+                writing.result()
+                writing = writer.submit(parquet.write_table, _arrow(batch))
+                rows, size = rows + batch.height, size + int(batch.estimated_size())
+            writing.result()
+        return Saved(rows, size, b"" if path else sink.getvalue().to_pybytes())
 
 
 def _arrow(batch: pl.DataFrame) -> Any:  # noqa: ANN401 - pyarrow has no types
-    return cast("Any", batch.to_arrow())
+    return cast("Any", batch.to_arrow(compat_level=pl.CompatLevel.newest()))  # text as it lies, not copied
 
 
 def _marks(values: Mapping[str, ParameterValue]) -> Iterator[str]:

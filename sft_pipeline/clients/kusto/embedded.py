@@ -7,8 +7,9 @@ Does not belong here: how raw events are stored (telemetry.staging).
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import duckdb
 import duckdb_kql
@@ -143,11 +144,11 @@ class EmbeddedKusto:
         if self._connection:
             self._connection.interrupt()
 
-    def save(self, query: Query, parameters: Mapping[str, ParameterValue], file: BinaryIO) -> Saved:
+    def save(self, query: Query, parameters: Mapping[str, ParameterValue], path: Path | None = None) -> Saved:
         """See `Kusto.save`."""
-        rows = self.execute(query, parameters)
-        rows.write_parquet(file, compression="lz4")
-        return Saved(rows.height, int(rows.estimated_size()))
+        rows, memory = self.execute(query, parameters), BytesIO()
+        rows.write_parquet(path or memory, compression="lz4")
+        return Saved(rows.height, int(rows.estimated_size()), memory.getvalue())
 
 
 def _translated(

@@ -13,7 +13,7 @@ import orjson
 
 from sft_pipeline.clients.kusto.failures import ServiceFailure
 
-PART_BYTES = 8 << 20
+PART_BYTES = 4 << 20
 """Large enough that the work per part does not show, small enough that five queries at a time do not either."""
 
 _FRAME_TYPE = b'"FrameType"'
@@ -56,22 +56,31 @@ class _Splitter:
     def __init__(self, part_bytes: int) -> None:
         self._bytes = bytearray()
         self._head = 0
+        self._pieces: list[bytes] = []
+        self._size = 0
         self._part_bytes = part_bytes
         self._enough = part_bytes
 
     def read(self, piece: bytes) -> Iterator[Part]:
         """Add bytes; tell what is whole, when there are enough."""
-        self._bytes += piece
-        if len(self._bytes) < self._enough:
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size < self._enough:
             return
-        yield from self._whole_frames()
-        if len(self._bytes) >= self._enough and (part := self._whole_rows()) is not None:
-            yield part
+        self._join()
+        if self._head and (part := self._whole_rows()) is not None:
+            yield part  # in the midst of a table, which spares looking for the next frame
+        else:
+            yield from self._whole_frames()
+            if len(self._bytes) >= self._enough and (part := self._whole_rows()) is not None:
+                yield part
         # A row may be larger than a part: looking for its end again with every piece would take the square of its size.
-        self._enough = max(self._part_bytes, 2 * len(self._bytes))
+        self._size = len(self._bytes)
+        self._enough = max(self._part_bytes, 2 * self._size)
 
     def rest(self) -> Iterator[Part]:
         """The last frames, when no more bytes come."""
+        self._join()
         yield from self._whole_frames()
         begin = 0 if self._head else max(0, _frame_start(self._bytes, 0))
         ends = self._bytes.rstrip().endswith(b"]")
@@ -79,6 +88,10 @@ class _Splitter:
         if frame is None or not (ends or "FrameType" not in frame):
             raise ServiceFailure("the answer breaks off")
         yield Part(frame, continued=bool(self._head))
+
+    def _join(self) -> None:
+        self._bytes = bytearray().join([self._bytes, *self._pieces])
+        self._pieces = []
 
     def _whole_frames(self) -> Iterator[Part]:
         """The frames that another one follows."""

@@ -4,7 +4,8 @@ Belongs here: the protocol alone.
 """
 
 from collections.abc import Callable, Mapping
-from typing import BinaryIO, NamedTuple, Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import polars as pl
 
@@ -14,10 +15,11 @@ from sft_pipeline.clients.queries.catalog import Query
 
 
 class Saved(NamedTuple):
-    """What was written of an answer: rows, and their size in memory."""
+    """What was written of an answer: rows, their size in memory, and the Parquet file where it is kept there."""
 
     rows: int
-    bytes: int
+    size: int
+    content: bytes = b""
 
 
 class Kusto(Protocol):
@@ -54,8 +56,8 @@ class Kusto(Protocol):
         """
         ...
 
-    def save(self, query: Query, parameters: Mapping[str, ParameterValue], file: BinaryIO) -> Saved:
-        """Run a query and write its answer as Parquet; nothing in the file counts unless this returns.
+    def save(self, query: Query, parameters: Mapping[str, ParameterValue], path: Path | None = None) -> Saved:
+        """Run a query and write its answer as Parquet, to a file or to memory; a file counts only when this returns.
 
         Raises:
             Refused, KustoQueryFailed: as `execute`.

@@ -181,13 +181,13 @@ def _series(name: str, kind: str, values: Sequence[Any]) -> pl.Series:
 
 def _strings(name: str, values: Sequence[Any]) -> pl.Series:
     """Kusto's strings are never null: an empty one may still arrive as null."""
-    return pl.Series(name, values, pl.String()).fill_null("")
+    texts = pl.Series(name, values, pl.String())
+    return texts.fill_null("") if texts.null_count() else texts
 
 
 def _datetimes(name: str, values: Sequence[Any]) -> pl.Series:
     """ISO texts of up to seven decimals; the tenth of a microsecond is cut off."""
-    texts = pl.Series(name, values, pl.String())
-    return texts.str.replace(r"(\.\d{6})\d+", "$1").str.to_datetime(format="%+", time_unit="us", time_zone="UTC")
+    return pl.Series(name, values, pl.String()).str.to_datetime(format="%+", time_unit="us", time_zone="UTC")
 
 
 def _reals(name: str, values: Sequence[Any]) -> pl.Series:

@@ -3,8 +3,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
 from threading import Event, Lock
-from typing import BinaryIO
 
 import polars as pl
 import pytest
@@ -81,10 +82,10 @@ class SmallKusto:
             self.tight[name] -= 1
             raise KustoQueryFailed("too large", "q", kind="too_large")
 
-    def save(self, query: object, parameters: Mapping[str, ParameterValue], file: BinaryIO) -> Saved:
-        rows = self.execute(query, parameters)
-        rows.write_parquet(file)
-        return Saved(rows.height, 1)
+    def save(self, query: object, parameters: Mapping[str, ParameterValue], path: Path | None = None) -> Saved:
+        rows, file = self.execute(query, parameters), BytesIO()
+        rows.write_parquet(path or file)
+        return Saved(rows.height, 1, file.getvalue())
 
     def interrupt(self) -> None:
         """Nothing runs for long."""

@@ -1,7 +1,6 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from io import BytesIO
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -324,14 +323,21 @@ def test_a_request_tells_its_chunk_and_window(there: Cluster, kusto: ClusterKust
     assert told.startswith("sft_pipeline;b.kql;chunk=7-of-40;window=2026-10-05T0102_2026-10-20T0102;")
 
 
-def test_an_answer_is_saved_as_it_would_be_executed(there: Cluster, kusto: ClusterKusto) -> None:
+def test_an_answer_is_saved_as_it_would_be_executed(there: Cluster, kusto: ClusterKusto, tmp_path: Path) -> None:
     rows = [[f"x{number}", number, 1, 1.5, True, "2026-10-20T01:02:03Z", {"a": 1}, GUID] for number in range(50)]
     there.answer(frames(ONE_OF_EACH, rows))
-    file = BytesIO(b"something that was there before" * 10_000)
-    saved = kusto.save(ASKED, {"t": TIME}, file)
-    assert saved.rows == 50
-    file.seek(0)
-    assert pl.read_parquet(file).equals(kusto.execute(ASKED, {"t": TIME}))
+    (tmp_path / "a.parquet").write_bytes(b"something longer that was there before" * 10_000)
+    assert kusto.save(ASKED, {"t": TIME}, tmp_path / "a.parquet").rows == 50
+    executed = kusto.execute(ASKED, {"t": TIME})
+    assert pl.read_parquet(tmp_path / "a.parquet").equals(executed)
+    assert pl.read_parquet(kusto.save(ASKED, {"t": TIME}).content).equals(executed)
+
+
+def test_an_empty_answer_is_saved_with_its_columns(there: Cluster, kusto: ClusterKusto) -> None:
+    there.answer(frames(ONE_OF_EACH, []))
+    saved = kusto.save(ASKED, {"t": TIME})
+    assert saved.rows == 0
+    assert pl.read_parquet(saved.content).schema == kusto.execute(ASKED, {"t": TIME}).schema
 
 
 def test_values_that_are_not_of_their_column_discard_the_answer_untold(there: Cluster, kusto: ClusterKusto) -> None:
