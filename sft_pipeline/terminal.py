@@ -93,8 +93,13 @@ class WalkProgress:
         self._progress.note = progress.told
 
     def partition_done(self, step: Step, partition: str) -> None:  # noqa: ARG002 - the watcher's signature
-        """Move on by one."""
-        self._progress.advance(self._tasks[step.asset])
+        """Move on by one; a log, where nothing can be drawn over, gets a line."""
+        task = self._tasks[step.asset]
+        self._progress.advance(task)
+        if not self._progress.console.is_terminal:
+            note = f": {self._progress.note()}" if self._progress.note else ""
+            told = f"{step.asset} {self._progress.tasks[task].completed:.0f}/{len(step.partitions)}{note}"
+            self._progress.console.print(told, soft_wrap=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -1,5 +1,6 @@
 """`query` and `queries`."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -87,8 +88,9 @@ def _write(kusto: Kusto, query: Query, parameters: Mapping[str, ParameterValue],
         raise Refused(
             f"cannot write {path.suffix or 'a file without ending'}", remedy="name a .parquet, .csv or .json file"
         )
-    unfinished, write = path.with_name(f".{path.name}.unfinished"), writers[path.suffix]
+    unfinished, write = path.with_name(f".{path.name}.{os.getpid()}.unfinished"), writers[path.suffix]
     try:
+        unfinished.touch()  # a folder that cannot be written is told before the query takes its time
         rows = _written(kusto, query, parameters, unfinished, write)
         unfinished.replace(path)
     except OSError as error:

@@ -5,9 +5,11 @@ Belongs here: dagster.yaml and what makes its SQLite files fast. Nothing about t
 
 import os
 import re
+import signal
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from string import Template
 
 import dagster as dg
@@ -79,10 +81,29 @@ def open_instance(settings: Settings) -> Generator[dg.DagsterInstance]:
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     if not event.contains(Engine, "connect", _sync_at_checkpoints):
         event.listen(Engine, "connect", _sync_at_checkpoints)
-    with FileLock(settings.dagster_home / "instance.lock"):  # two first runs would make the tables of one database
+    with FileLock(settings.dagster_home / "instance.lock"), _uninterrupted():
+        # Two first runs would make the tables of one database, and one that is stopped would leave half of them.
+        _remove_empty_databases(settings.dagster_home)
         instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
     with instance:
         yield instance
+
+
+@contextmanager
+def _uninterrupted() -> Generator[None]:
+    """Ctrl-C waits until the block is done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _remove_empty_databases(folder: Path) -> None:
+    """What is left of a first run that was killed: Dagster makes tables only where there is no file."""
+    for database in folder.rglob("*.db"):
+        if not database.stat().st_size:
+            database.unlink()
 
 
 def _sync_at_checkpoints(connection: object, _record: object) -> None:

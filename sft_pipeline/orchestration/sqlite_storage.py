@@ -22,12 +22,17 @@ SECONDS_TO_WAIT = 60
 """For another process that writes: a backfill's runs write to one event log."""
 
 
+def _pool(address: str) -> Engine:
+    """A few connections that are kept, and as many more as are asked for at a time."""
+    return create_engine(address, max_overflow=-1, connect_args={"timeout": SECONDS_TO_WAIT})
+
+
 class PooledEventLogStorage(ConsolidatedSqliteEventLogStorage):
     """One event log for all runs."""
 
     @cached_property
     def _pool(self) -> Engine:
-        return create_engine(self._conn_string, connect_args={"timeout": SECONDS_TO_WAIT})
+        return _pool(self._conn_string)
 
     @contextmanager
     def _connect(self) -> Generator[Connection]:
@@ -49,7 +54,7 @@ class PooledRunStorage(SqliteRunStorage):
 
     @cached_property
     def _pool(self) -> Engine:
-        return create_engine(self._conn_string, connect_args={"timeout": SECONDS_TO_WAIT})
+        return _pool(self._conn_string)
 
     @classmethod
     def from_config_value(

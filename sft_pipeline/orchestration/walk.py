@@ -27,6 +27,7 @@ from sft_pipeline.curation.release import METADATA
 from sft_pipeline.curation.sampling import require_filled
 from sft_pipeline.orchestration.assembly import assemble, kusto_resource
 from sft_pipeline.orchestration.checks import Shelf, checked_assets
+from sft_pipeline.orchestration.leftovers import end_leftovers, process_tags
 from sft_pipeline.orchestration.partitions import partition_key, parts_of, plan_partitions, table_key
 from sft_pipeline.orchestration.resources import Settings, open_tables, plan_query
 from sft_pipeline.orchestration.staleness import failed_checks, observe, unfinished
@@ -126,6 +127,7 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
         Refused: an asset refused its input.
         ChecksFailedError: a blocking check failed.
     """
+    end_leftovers(instance)
     definitions = assemble(settings)
     chunks = kusto_resource(settings).chunks()
     observe(instance, "app_events", chunks.kusto.fingerprint())
@@ -214,6 +216,7 @@ def _materialize(settings: Settings, job: dg.JobDefinition, instance: dg.Dagster
             partition_key=key,
             asset_selection=[dg.AssetKey(asset) for asset in step.assets],
             run_config=QUIET,
+            tags=process_tags(),
         )
     except DagsterAssetCheckFailedError as error:
         if step.asset == "conversations":

@@ -73,7 +73,8 @@ def _window(setup: Setup) -> Finding:
 def _limits(setup: Setup) -> Iterator[Finding]:
     """What is asked of the service, and what it gives."""
     allowed = server_timeout_allowed(setup.cluster, setup.server_timeout_seconds)
-    told = f"the server may work {allowed} s on a query, the client waits {setup.client_timeout_seconds} s"
+    waited = allowed + setup.client_timeout_seconds - setup.server_timeout_seconds
+    told = f"the server may work {allowed} s on a query, the client waits {waited} s"
     if allowed < setup.server_timeout_seconds:
         told += (
             f"; {setup.server_timeout_seconds} s are configured, but Azure Monitor stops every query after "

@@ -64,7 +64,7 @@ def cluster_findings(setup: Setup) -> Iterator[Finding]:
         credentials=setup.credentials,
         server_timeout_seconds=PROBE_SECONDS,
         client_timeout_seconds=PROBE_SECONDS + 30,
-        retries=Retries(attempts=1),
+        retries=Retries(attempts=3),
     )
     try:
         yield from answered_findings(kusto, setup)

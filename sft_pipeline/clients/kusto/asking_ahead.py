@@ -37,7 +37,7 @@ class Progress:
 
 
 class AskingAhead(Generic[T]):
-    """Runs jobs in order, as many at a time as there are slots, and no more than that many results wait to be taken.
+    """Runs jobs in order, as many at a time as there are slots, and begins none while that many results wait.
 
     Leaving the context interrupts what still runs.
 
@@ -122,4 +122,5 @@ class AskingAhead(Generic[T]):
             self._changed.notify_all()
 
     def _state(self) -> tuple[int, int, int, int]:
-        return min(self._running, self._slots.running), len(self._waiting), self._sums[0], self._sums[1]
+        running = min(self._running, self._slots.running)  # the others pause, or wait for a slot
+        return running, len(self._waiting) + self._running - running, self._sums[0], self._sums[1]

@@ -5,7 +5,7 @@ Does not belong here: one query's way (cluster), what the rows mean (curation.ex
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,9 @@ MOST_PARTS = 64
 
 COUNTED_AGAIN = 3
 """So often a chunk is asked for when its rows are not as many as counted: events may arrive between the two queries."""
+
+COUNTED = "production/sft_candidates_hash_chunked"
+"""A query of another text may leave out what the count counts."""
 
 NOT_COUNTED = -(10**9)
 """In place of a count whose row got lost: no number of rows equals it."""
@@ -89,11 +92,13 @@ class ChunkQueries:
         kusto: where to ask.
         count_query: tells how many rows a chunk has, by another way than the chunk's query; asked where answers come
             over a network. None: answers are not counted.
+        counted: the names of the queries whose rows it counts.
     """
 
-    def __init__(self, kusto: Kusto, count_query: Query | None) -> None:
+    def __init__(self, kusto: Kusto, count_query: Query | None, *, counted: Collection[str] = (COUNTED,)) -> None:
         self.kusto = kusto
         self._count_query = count_query if kusto.remote else None
+        self._queries_counted = counted
         self._needed = deque([1, 1], maxlen=2)
         self._ahead: dict[object, Callable[[], ChunkAnswer]] = {}
 
@@ -158,7 +163,7 @@ class ChunkQueries:
         try:
             for _ in range(COUNTED_AGAIN):
                 answered = self._as_fitted_lately(chunk, parameters, ask)
-                rows, counted = sum(one.rows for one in answered), self._count(chunk, parameters)
+                rows, counted = sum(one.rows for one in answered), self._count(query, chunk, parameters)
                 if counted is None or counted == rows:
                     return answered
                 told = f"the answer holds {rows} conversations, but the cluster counts {counted}"
@@ -173,13 +178,13 @@ class ChunkQueries:
         self._needed.append(max(one.part.count for one in answered) // chunk.count)
         return answered
 
-    def _count(self, chunk: Chunk, parameters: Parameters) -> int | None:
-        query = self._count_query
-        if query is None:
+    def _count(self, query: Query, chunk: Chunk, parameters: Parameters) -> int | None:
+        count = self._count_query
+        if count is None or query.name not in self._queries_counted:
             return None
 
         def ask(one: dict[str, ParameterValue]) -> tuple[int, None]:
-            counted = self.kusto.execute(query, {name: one[name] for name in query.parameters if name in one})
+            counted = self.kusto.execute(count, {name: one[name] for name in count.parameters if name in one})
             return (int(counted.item()) if counted.shape == (1, 1) else NOT_COUNTED), None
 
         return sum(one.rows for one in _in_parts(chunk, 1, parameters, ask))

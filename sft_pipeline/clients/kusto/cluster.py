@@ -97,7 +97,7 @@ class ClusterKusto:
         return self._ask(query, parameters, lambda batches: write_batches(batches, path))
 
     def interrupt(self) -> None:
-        """See `Kusto.interrupt`: the cluster ends a query that nobody reads any more."""
+        """See `Kusto.interrupt`: a query that was sent cannot be called back; its answer is not read."""
 
     def close(self) -> None:
         """Close the connections to the cluster."""
@@ -182,9 +182,9 @@ def write_batches(batches: Iterator[pl.DataFrame], path: Path | None) -> Saved:
     first = next(batches)
     rows, size = 0, 0
     sink = cast("Any", pa.OSFile(str(path), "wb") if path else pa.BufferOutputStream())
-    with sink, ThreadPoolExecutor(1) as writer:
+    with sink:
         parquet: Any = pq.ParquetWriter(sink, _arrow(first).schema, compression="zstd", compression_level=1)
-        with parquet:
+        with parquet, ThreadPoolExecutor(1) as writer:  # in this order: nobody may write when the file is closed
             writing = writer.submit(parquet.write_table, _arrow(first.clear()))
             for batch in chain([first], batches):
                 writing.result()

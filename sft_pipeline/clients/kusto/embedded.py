@@ -141,8 +141,9 @@ class EmbeddedKusto:
 
     def interrupt(self) -> None:
         """See `Kusto.interrupt`."""
-        if self._connection:
-            self._connection.interrupt()
+        connection = self._connection  # the query may end at any moment
+        if connection:
+            connection.interrupt()
 
     def save(self, query: Query, parameters: Mapping[str, ParameterValue], path: Path | None = None) -> Saved:
         """See `Kusto.save`."""

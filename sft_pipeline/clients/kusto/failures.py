@@ -20,10 +20,15 @@ REMEDIES: dict[Kind, str] = {
 }
 
 _TOO_LARGE = re.compile(
-    r"E_QUERY_RESULT_SET_TOO_LARGE|E_RUNAWAY_QUERY|E_LOW_MEMORY|80DA000[137]|lacks memory|timed? ?out|80131505", re.I
+    r"E_QUERY_RESULT_SET_TOO_LARGE|E_RUNAWAY_QUERY|E_LOW_MEMORY|80DA000[137]|80131505|lacks memory|timed out\b"
+    r"|\btimeout\b",
+    re.I,
 )
 """The service's words for too many rows or bytes, too much memory, too much time (Kusto: query limits, result
 truncation, partial query failures)."""
+
+_WRITTEN_WRONG = re.compile(r"\b(SEM|SYN)\d{4}\b|(semantic|syntax) error", re.I)
+"""A message about the query's text quotes names, which may be words for anything."""
 
 _THROTTLED = re.compile(r"throttl|TooManyRequests", re.I)
 _POSITION = re.compile(r"\[line:position=(\d+):\d+\]")
@@ -113,6 +118,8 @@ def worst(failures: list[ServiceFailure]) -> ServiceFailure:
 
 def kind_of(told: str, *, permanent: bool) -> Kind:
     """What helps, by the service's words; a limit is called permanent by some services, but a smaller query passes."""
+    if permanent and _WRITTEN_WRONG.search(told):
+        return "permanent"
     if _TOO_LARGE.search(told):
         return "too_large"
     return "permanent" if permanent else "transient"

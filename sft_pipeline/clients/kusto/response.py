@@ -44,10 +44,18 @@ def row_batches(parts: Iterable[Part]) -> Iterator[pl.DataFrame]:
     """
     reading = _Reading()
     for part in parts:
-        rows = reading.read(part)
+        rows = _read(reading, part)
         if rows is not None:
             yield rows
     reading.require_whole()
+
+
+def _read(reading: "_Reading", part: Part) -> pl.DataFrame | None:
+    try:
+        return reading.read(part)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        frame = str(part.frame.get("FrameType"))[:20]
+        raise ServiceFailure(f"a frame {frame} is not one of the v2 protocol") from None  # the cause quotes values
 
 
 class _Reading:
@@ -106,6 +114,8 @@ class _Reading:
             raise ServiceFailure("the answer holds more than one table", "permanent")
         self._columns = {column["ColumnName"]: column["ColumnType"].lower() for column in frame["Columns"]}
         self._table = frame.get("TableId")
+        if len(self._columns) < len(frame["Columns"]):
+            raise ServiceFailure("two columns of the answer have one name: rename one", "permanent")
         unread = [name for name, kind in self._columns.items() if kind not in POLARS_TYPES]
         if unread:
             told = f"the columns {', '.join(unread)} have types that are not read: convert them"
@@ -120,7 +130,7 @@ class _Reading:
     def _complete(self, frame: Mapping[str, Any]) -> None:
         if frame.get("OneApiErrors"):
             raise _told_errors(frame["OneApiErrors"])
-        if frame.get("RowCount", self._rows) != self._rows:
+        if frame["RowCount"] != self._rows:
             raise ServiceFailure(f"the answer holds {self._rows} rows of {frame['RowCount']}")
         self._open = False
 
@@ -140,9 +150,9 @@ def _frame(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> pl.Data
         return pl.DataFrame(
             [_series(name, kind, told) for (name, kind), told in zip(columns.items(), values, strict=True)]
         )
-    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+    except (KeyError, TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
         told = ", ".join(f"{name}:{kind}" for name, kind in columns.items())
-        raise ServiceFailure(f"the answer's rows are not of its columns {told}") from None  # the cause quotes values
+        raise ServiceFailure(f"the answer's rows are not of its columns {told}", "permanent") from None  # as above
 
 
 def _require_success(frame: Mapping[str, Any]) -> None:
@@ -197,7 +207,11 @@ def _reals(name: str, values: Sequence[Any]) -> pl.Series:
 
 def _booleans(name: str, values: Sequence[Any]) -> pl.Series:
     """True and false, or the 1 and 0 of older services."""
-    return pl.Series(name, [None if value is None else bool(value) for value in values], pl.Boolean())
+    return pl.Series(name, [_TRUTHS[value] for value in values], pl.Boolean())
+
+
+_TRUTHS = {None: None, True: True, False: False}
+"""1 and 0 are keys as well: they equal True and False."""
 
 
 def _dynamics(name: str, values: Sequence[Any]) -> pl.Series:

@@ -9,21 +9,25 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, cast
 
 import orjson
 import requests
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.kusto.data import ClientRequestProperties, KustoClient, KustoConnectionStringBuilder
-from azure.kusto.data.exceptions import KustoError, KustoNetworkError, KustoServiceError
+from azure.kusto.data.exceptions import KustoAuthenticationError, KustoError, KustoNetworkError
 from urllib3.exceptions import HTTPError
 
 from sft_pipeline.clients.kusto.failures import ServiceFailure, service_error
 
 PIECE_BYTES = 1 << 20
 _LONGEST_ERROR = 1 << 20
-_PERMANENT_STATUS = {400, 401, 403, 404, 405, 410}
+_PERMANENT_STATUS = {400, 401, 403, 404, 405, 410, 413, 414, 501}
+METADATA_SECONDS = 30
+"""For the cluster's word on how to sign in: azure-kusto-data would wait for it forever, and all threads with it."""
 _TIMED_OUT = {408, 504}
+_BUSY = {408, 429, *range(500, 600)}
 
 
 class ByteClient(KustoClient):
@@ -39,6 +43,7 @@ class ByteClient(KustoClient):
         self._client_server_delta = patience  # pyright: ignore[reportAttributeAccessIssue] - a default meant for all
         session = cast("requests.Session", self._session)
         session.hooks["response"].append(_require_success)
+        session.get = partial(session.get, timeout=METADATA_SECONDS)
 
     def pieces(self, database: str, text: str, properties: ClientRequestProperties) -> Iterator[bytes]:
         """The body of a query's response, decompressed.
@@ -70,13 +75,14 @@ def _require_success(response: requests.Response, *_: object, **__: object) -> N
 
 def _refused(status: int, body: bytes, retry_after: float | None) -> ServiceFailure:
     error = _error_in(body)
+    for_good = status in _PERMANENT_STATUS or 300 <= status < 400
     if error:
-        failure = service_error(error, status=status)
+        failure = service_error({"@permanent": for_good, **error}, status=status)
     elif status in _TIMED_OUT:
         failure = ServiceFailure("the query timed out", "too_large", status=status)
     else:
         told = "throttled the request" if status == 429 else f"answered with HTTP status {status}"
-        kind = "permanent" if status in _PERMANENT_STATUS or 300 <= status < 400 else "transient"
+        kind = "permanent" if for_good else "transient"
         failure = ServiceFailure(f"the cluster {told}", kind, status=status, throttled=status == 429)
     failure.retry_after = retry_after
     return failure
@@ -101,16 +107,16 @@ def _retry_after(told: str | None) -> float | None:
         until = parsedate_to_datetime(told)
     except ValueError:
         return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(0.0, (until - datetime.now(UTC)).total_seconds())
 
 
 def _failure(error: KustoError | AzureError) -> ServiceFailure:
     """What an error of the client or of signing in comes to."""
-    if isinstance(error, KustoServiceError) and not isinstance(error, KustoNetworkError):
-        return ServiceFailure("the cluster does not tell how to sign in", "permanent")
+    if isinstance(error, (KustoAuthenticationError, AzureError)):
+        return _not_signed_in(error)
     if not isinstance(error, KustoNetworkError):
-        cause = error.__cause__ or error
-        return ServiceFailure(f"signing in failed ({type(cause).__name__})", "permanent", status=401)
+        return ServiceFailure(f"the cluster does not tell how to sign in ({type(error).__name__})", "permanent")
     match error.__cause__:
         case ServiceFailure() as refused:
             return refused
@@ -122,3 +128,19 @@ def _failure(error: KustoError | AzureError) -> ServiceFailure:
             return ServiceFailure("the cluster's certificate is not accepted", "permanent")
         case _:
             return ServiceFailure("the cluster cannot be reached, or the connection broke")
+
+
+def _not_signed_in(error: Exception) -> ServiceFailure:
+    """A sign-in service that is not reached or too busy may be there again; who is not known stays unknown."""
+    causes = list(_causes(error))
+    busy = any(isinstance(cause, HttpResponseError) and (cause.status_code or 0) in _BUSY for cause in causes)
+    passing = busy or any(isinstance(cause, (ServiceRequestError, ServiceResponseError)) for cause in causes)
+    told = f"signing in failed ({type(causes[-1]).__name__})"
+    return ServiceFailure(told) if passing else ServiceFailure(told, "permanent", status=401)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        inner = getattr(error, "exception", None)  # where KustoAuthenticationError keeps it
+        error = error.__cause__ or (inner if isinstance(inner, BaseException) else None)

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from sft_pipeline.clients.kusto.cluster import ClusterKusto
+from sft_pipeline.clients.kusto.cluster import ClusterKusto, write_batches
 from sft_pipeline.clients.kusto.connecting import ServicePrincipal
 from sft_pipeline.clients.kusto.embedded import EmbeddedKusto
-from sft_pipeline.clients.kusto.failures import Kind, KustoQueryFailed
+from sft_pipeline.clients.kusto.failures import Kind, KustoQueryFailed, ServiceFailure
 from sft_pipeline.clients.kusto.parameters import ParameterValue, kql_literal
 from sft_pipeline.clients.kusto.retries import Retries
 from sft_pipeline.clients.queries.catalog import Query, query_from_file
@@ -345,3 +345,42 @@ def test_values_that_are_not_of_their_column_discard_the_answer_untold(there: Cl
     failed = failure(kusto)
     assert "n:long, s:string" in failed.message
     assert "secret" not in str(failed)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_refusal_for_good_is_not_asked_again_when_its_words_do_not_say_so(
+    there: Cluster, kusto: ClusterKusto, status: int
+) -> None:
+    there.status, there.body = status, b'{"error": {"code": "InsufficientAccessError", "message": "no access"}}'
+    assert failure(kusto).kind == "permanent"
+    assert len(there.requests) == (2 if status == 401 else 1)
+
+
+def test_a_name_in_a_semantic_error_says_nothing_of_limits(there: Cluster, kusto: ClusterKusto) -> None:
+    words = "Semantic error: SEM0100: Failed to resolve column named 'timeout'"
+    there.status = 400
+    there.body = json.dumps({"error": {"code": "c", "message": "m", "@message": words, "@permanent": True}}).encode()
+    assert failure(kusto).kind == "permanent"
+
+
+def test_who_asked_is_not_told(there: Cluster, kusto: ClusterKusto) -> None:
+    words = "Principal 'aaduser=0a1b;72f9' (ada@example.com) is not authorized to read database 'telemetry'"
+    there.status = 403
+    there.body = json.dumps({"error": {"code": "Forbidden", "message": words}}).encode()
+    told = str(failure(kusto))
+    assert "is not authorized to read database" in told
+    assert "0a1b" not in told
+    assert "ada@" not in told
+
+
+def test_a_failure_after_large_rows_is_told_while_they_are_written() -> None:
+    rows = pl.DataFrame({"text": ["".join(chr(97 + (n * m) % 26) for m in range(500)) for n in range(2_000)]})
+
+    def broken() -> Iterator[pl.DataFrame]:
+        yield rows
+        yield rows
+        raise ServiceFailure("the connection broke")
+
+    for _ in range(10):
+        with pytest.raises(ServiceFailure, match="the connection broke"):
+            write_batches(broken(), None)

@@ -147,3 +147,37 @@ def test_an_error_that_the_end_reports_is_told() -> None:
 def test_what_is_not_the_protocol_is_no_answer(body: bytes) -> None:
     with pytest.raises(ServiceFailure):
         read(body)
+
+
+STATUS = [{"ColumnName": name, "ColumnType": "string"} for name in ("Level", "StatusCodeName", "Payload")]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"FrameType": "DataTable", "TableKind": "PrimaryResult", "Columns": []},
+        {"FrameType": "DataTable", "TableKind": "PrimaryResult", "Rows": []},
+        {"FrameType": "DataTable", "TableKind": "PrimaryResult", "Columns": [], "Rows": None},
+        {"FrameType": "DataTable", "TableKind": "QueryCompletionInformation", "Columns": STATUS, "Rows": [["secret"]]},
+        {"FrameType": "DataSetCompletion", "HasErrors": True, "OneApiErrors": ["secret"]},
+    ],
+)
+def test_a_frame_of_another_shape_is_no_answer_and_is_not_quoted(odd: Frame) -> None:
+    with pytest.raises(ServiceFailure, match="is not one of the v2 protocol") as raised:
+        read(told([odd]))
+    assert "secret" not in str(raised.value)
+
+
+def test_a_table_that_does_not_say_how_many_rows_it_had_is_no_answer() -> None:
+    answer = fragmented([["a", 1, "x"]], row_count=1)
+    del answer[3]["RowCount"]
+    with pytest.raises(ServiceFailure, match="a frame TableCompletion"):
+        read(told(answer))
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    columns = [{"ColumnName": "n", "ColumnType": "long"}] * 2
+    table = {"FrameType": "DataTable", "TableKind": "PrimaryResult", "TableId": 1, "Columns": columns, "Rows": [[1, 2]]}
+    with pytest.raises(ServiceFailure, match="one name") as raised:
+        read(told([table, END]))
+    assert raised.value.kind == "permanent"
