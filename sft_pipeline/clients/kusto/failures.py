@@ -20,9 +20,7 @@ REMEDIES: dict[Kind, str] = {
 }
 
 _TOO_LARGE = re.compile(
-    r"E_QUERY_RESULT_SET_TOO_LARGE|E_RUNAWAY_QUERY|E_LOW_MEMORY|80DA000[137]|80131505|lacks memory|timed out\b"
-    r"|\btimeout\b",
-    re.I,
+    r"E_QUERY_RESULT_SET_TOO_LARGE|E_RUNAWAY_QUERY|E_LOW_MEMORY|80DA000[137]|80131505|lacks memory|timed?[ -]?out", re.I
 )
 """The service's words for too many rows or bytes, too much memory, too much time (Kusto: query limits, result
 truncation, partial query failures)."""
