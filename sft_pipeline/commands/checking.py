@@ -11,7 +11,8 @@ from sft_pipeline.commands.windows import window_or_latest_stored
 from sft_pipeline.orchestration.checks import Shelf, checked_assets
 from sft_pipeline.orchestration.explanation import explain
 from sft_pipeline.orchestration.jobs import Evaluation, evaluate_stored
-from sft_pipeline.orchestration.resources import open_tables, read_settings
+from sft_pipeline.orchestration.resources import open_tables
+from sft_pipeline.orchestration.settings import read_settings
 from sft_pipeline.terminal import counting, out, print_error, print_table
 
 

@@ -11,7 +11,8 @@ from sft_pipeline.clients.doctor.setup import Setup
 from sft_pipeline.commands.windows import window_or_newest
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.instance import pool_limit
-from sft_pipeline.orchestration.resources import Settings, read_settings, service_principal
+from sft_pipeline.orchestration.resources import service_principal
+from sft_pipeline.orchestration.settings import Settings, read_settings
 from sft_pipeline.terminal import out, print_error
 
 MARKS = {"ok": "[green]ok[/]      ", "problem": "[red bold]problem[/] ", "not_looked_at": "[dim]-[/]       "}

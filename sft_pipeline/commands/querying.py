@@ -18,7 +18,7 @@ from sft_pipeline.commands.answers import show_answer
 from sft_pipeline.commands.windows import window_or_newest
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.assembly import kusto_resource
-from sft_pipeline.orchestration.resources import Settings, read_settings
+from sft_pipeline.orchestration.settings import Settings, read_settings
 from sft_pipeline.terminal import out
 
 

@@ -19,7 +19,8 @@ from sft_pipeline.curation.rules import InvalidRecordsError
 from sft_pipeline.curation.sampling import cell_counts
 from sft_pipeline.orchestration.instance import open_instance, prepare_instance
 from sft_pipeline.orchestration.metadata import left_out, repaired
-from sft_pipeline.orchestration.resources import Settings, open_tables, read_settings
+from sft_pipeline.orchestration.resources import open_tables
+from sft_pipeline.orchestration.settings import Settings, read_settings
 from sft_pipeline.orchestration.walk import StepDone, walk, walk_steps
 from sft_pipeline.terminal import (
     WalkProgress,

@@ -2,7 +2,8 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from sft_pipeline.orchestration.resources import Settings, open_tables
+from sft_pipeline.orchestration.resources import open_tables
+from sft_pipeline.orchestration.settings import Settings
 from sft_pipeline.telemetry.events import newest_day
 
 

@@ -11,7 +11,8 @@ from sft_pipeline.orchestration.assets.release import release_assets
 from sft_pipeline.orchestration.checks import check_definition, checked_assets
 from sft_pipeline.orchestration.io_managers import TableIOManager
 from sft_pipeline.orchestration.jobs import asset_checks_job
-from sft_pipeline.orchestration.resources import KustoResource, ReleasesResource, Settings, TablesResource
+from sft_pipeline.orchestration.resources import KustoResource, ReleasesResource, TablesResource
+from sft_pipeline.orchestration.settings import Settings
 
 
 def assemble(settings: Settings) -> dg.Definitions:

@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from sft_pipeline.curation.refusal import Refused
-from sft_pipeline.orchestration.resources import Settings
+from sft_pipeline.orchestration.settings import Settings
 
 LEAST_RUNS = 5
 """A run does more than query: fewer runs would leave cores idle."""

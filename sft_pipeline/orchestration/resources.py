@@ -23,8 +23,6 @@ from sft_pipeline.curation.hashing import content_version
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.rules import conversation_rules
-from sft_pipeline.orchestration.settings import Settings as Settings
-from sft_pipeline.orchestration.settings import read_settings as read_settings
 
 CURATION_VERSION = "1"
 """Raise it with a change in `curation/` that gives other records from the same rows: chunks are then made again."""
@@ -41,9 +39,9 @@ class KustoResource(dg.ConfigurableResource[Kusto]):
     auth: str
     telemetry: str
     staged: str
-    server_timeout_seconds: int = 1800
-    client_timeout_seconds: int = 2100
-    queries_at_a_time: int = 5
+    server_timeout_seconds: int
+    client_timeout_seconds: int
+    queries_at_a_time: int
 
     def client(self) -> Kusto:
         """The client, connected once per process.

@@ -29,7 +29,8 @@ from sft_pipeline.orchestration.assembly import assemble, kusto_resource
 from sft_pipeline.orchestration.checks import Shelf, checked_assets
 from sft_pipeline.orchestration.leftovers import end_leftovers, process_tags
 from sft_pipeline.orchestration.partitions import partition_key, parts_of, plan_partitions, table_key
-from sft_pipeline.orchestration.resources import Settings, open_tables, plan_query
+from sft_pipeline.orchestration.resources import open_tables, plan_query
+from sft_pipeline.orchestration.settings import Settings
 from sft_pipeline.orchestration.staleness import failed_checks, observe, unfinished
 
 PUBLISHED = ("sample_artifacts", "sample_release")

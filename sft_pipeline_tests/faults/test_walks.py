@@ -15,7 +15,7 @@ from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.clients.verification import verify_release
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.instance import open_instance
-from sft_pipeline.orchestration.resources import Settings, read_settings
+from sft_pipeline.orchestration.settings import Settings, read_settings
 from sft_pipeline.orchestration.walk import walk, walk_steps
 from sft_pipeline_tests.faults.fault_world import (
     CANDIDATES,

@@ -3,7 +3,7 @@ import pytest
 
 from sft_pipeline.orchestration.assembly import assemble
 from sft_pipeline.orchestration.checks import checked_assets
-from sft_pipeline.orchestration.resources import read_settings
+from sft_pipeline.orchestration.settings import read_settings
 from sft_pipeline.plans import plan_names
 
 GRAPH = {

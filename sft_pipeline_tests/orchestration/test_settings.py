@@ -5,7 +5,7 @@ import pytest
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.assembly import kusto_resource
 from sft_pipeline.orchestration.instance import open_instance, pool_limit, prepare_instance
-from sft_pipeline.orchestration.resources import read_settings
+from sft_pipeline.orchestration.settings import read_settings
 
 CLUSTER = {"SFT_KUSTO_CLUSTER": "https://help.kusto.windows.net", "SFT_KUSTO_DATABASE": "Samples"}
 

@@ -13,7 +13,7 @@ import polars as pl
 from sft_pipeline.clients.kusto.asking_ahead import Progress
 from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.orchestration.instance import open_instance
-from sft_pipeline.orchestration.resources import Settings, read_settings
+from sft_pipeline.orchestration.settings import Settings, read_settings
 from sft_pipeline.orchestration.walk import Step, StepDone, walk, walk_steps
 from sft_pipeline.telemetry.events import events_folder
 

@@ -195,4 +195,5 @@ def _login(auth: str) -> str:
         "device": "run the command again and choose an account of the cluster's tenant",
         "service_principal": "check AZURE_CLIENT_ID, AZURE_CLIENT_SECRET and AZURE_TENANT_ID",
         "managed_identity": "let AZURE_CLIENT_ID name the identity that was given rights",
-    }.get(auth, "set SFT_KUSTO_AUTH to az_cli")
+        "none": "give the https address of the cluster and set SFT_KUSTO_AUTH to az_cli: over http nobody signs in",
+    }[auth]

@@ -5,7 +5,7 @@ Does not belong here: one query's way (cluster), what the rows mean (curation.ex
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ COUNTED_AGAIN = 3
 """So often a chunk is asked for when its rows are not as many as counted: events may arrive between the two queries."""
 
 COUNTED = "production/sft_candidates_hash_chunked"
-"""A query of another text may leave out what the count counts."""
+"""The query whose rows are counted: another one may leave out what the count counts."""
 
 NOT_COUNTED = -(10**9)
 """In place of a count whose row got lost: no number of rows equals it."""
@@ -92,13 +92,11 @@ class ChunkQueries:
         kusto: where to ask.
         count_query: tells how many rows a chunk has, by another way than the chunk's query; asked where answers come
             over a network. None: answers are not counted.
-        counted: the names of the queries whose rows it counts.
     """
 
-    def __init__(self, kusto: Kusto, count_query: Query | None, *, counted: Collection[str] = (COUNTED,)) -> None:
+    def __init__(self, kusto: Kusto, count_query: Query | None) -> None:
         self.kusto = kusto
         self._count_query = count_query if kusto.remote else None
-        self._queries_counted = counted
         self._needed = deque([1, 1], maxlen=2)
         self._ahead: dict[object, Callable[[], ChunkAnswer]] = {}
 
@@ -180,7 +178,7 @@ class ChunkQueries:
 
     def _count(self, query: Query, chunk: Chunk, parameters: Parameters) -> int | None:
         count = self._count_query
-        if count is None or query.name not in self._queries_counted:
+        if count is None or query.name != COUNTED:
             return None
 
         def ask(one: dict[str, ParameterValue]) -> tuple[int, None]:

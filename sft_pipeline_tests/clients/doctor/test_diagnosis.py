@@ -1,6 +1,6 @@
 import socket
 import ssl
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -20,25 +20,9 @@ from sft_pipeline.clients.doctor.setup import Setup
 from sft_pipeline.clients.kusto.cluster import ClusterKusto
 from sft_pipeline.clients.kusto.connecting import ServicePrincipal, connection
 from sft_pipeline.clients.kusto.failures import KustoQueryFailed
-from sft_pipeline_tests.clients.doctor.examined import at, found, laptop, only_problem, twenty_conversations
+from sft_pipeline_tests.clients.doctor.examined import at, found, only_problem
 from sft_pipeline_tests.clients.kusto.fixed_answers import cluster
 from sft_pipeline_tests.stand_in import Service, scripted, stand_in
-
-
-@pytest.fixture(scope="module")
-def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return twenty_conversations(tmp_path_factory.mktemp("examined") / "telemetry")
-
-
-@pytest.fixture(scope="module")
-def service(telemetry: Path) -> Iterator[Service]:
-    with stand_in(telemetry) as running:
-        yield running
-
-
-@pytest.fixture
-def setup(tmp_path: Path, telemetry: Path) -> Setup:
-    return laptop(tmp_path, telemetry)
 
 
 class TestReaching:

@@ -1,5 +1,4 @@
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,28 +13,12 @@ from sft_pipeline.clients.doctor.setup import Setup
 from sft_pipeline.clients.kusto.embedded import EmbeddedKusto
 from sft_pipeline.telemetry.events import ENGINE_MESSAGES, MESSAGE_TEXT, TOOL_CALL_DETAILS
 from sft_pipeline.telemetry.raw_files import raw_paths
-from sft_pipeline_tests.clients.doctor.examined import END, START, at, found, laptop, only_problem, twenty_conversations
-from sft_pipeline_tests.stand_in import Service, stand_in
+from sft_pipeline_tests.clients.doctor.examined import END, START, at, found, only_problem
+from sft_pipeline_tests.stand_in import Service
 
 WORKSPACE = (
     "https://ade.loganalytics.io/subscriptions/0/resourcegroups/g/providers/microsoft.operationalinsights/workspaces/w"
 )
-
-
-@pytest.fixture(scope="module")
-def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return twenty_conversations(tmp_path_factory.mktemp("examined") / "telemetry")
-
-
-@pytest.fixture(scope="module")
-def service(telemetry: Path) -> Iterator[Service]:
-    with stand_in(telemetry) as running:
-        yield running
-
-
-@pytest.fixture
-def setup(tmp_path: Path, telemetry: Path) -> Setup:
-    return laptop(tmp_path, telemetry)
 
 
 def raw_counts(telemetry: Path) -> dict[str, int]:
