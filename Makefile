@@ -5,6 +5,7 @@ BIN := .venv/bin
 DEMO := .sft/demo-telemetry
 DEMO_WINDOW := 2026-11-01
 KQL_PARSER := kql_check/node_modules/.package-lock.json
+AZURITE := azurite/node_modules/.package-lock.json
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -24,7 +25,7 @@ $(DEMO)/truth.parquet: | install
 	rm -rf $(DEMO)
 	$(BIN)/sft-pipeline telemetry generate --conversations 3000 --seed 7 --end $(DEMO_WINDOW) --out $(DEMO)
 
-test: install lint types definitions kql-check ## lint, types, definitions, queries, tests
+test: install lint types definitions kql-check azurite-install ## lint, types, definitions, queries, tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: install ## ruff
@@ -47,6 +48,26 @@ $(KQL_PARSER): kql_check/package-lock.json
 	  || { echo "kql-check: npm cannot install the parser; 'npm ci --prefix kql_check' says why"; exit 1; }
 	@touch $@
 
+azurite: ## a blob service on this machine (Azurite), in the foreground until Ctrl-C; needs node and npm
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Azurite runs in Node, and node and npm are not installed"; exit 1; }
+	@$(MAKE) -s $(AZURITE)
+	@mkdir -p .sft/azurite
+	@echo "Copy this into the terminal that uses it; containers are made at the first use:"
+	@echo "  export AZURE_STORAGE_CONNECTION_STRING=UseDevelopmentStorage=true SFT_RELEASES=http://127.0.0.1:10000/devstoreaccount1/releases SFT_STORAGE=az://tables"
+	@azurite/node_modules/.bin/azurite-blob --silent --skipApiVersionCheck --disableTelemetry --location .sft/azurite
+
+azurite-install:
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  $(MAKE) -s $(AZURITE); \
+	else \
+	  echo "tests of Azure Blob Storage skipped: Azurite runs in Node, and node and npm are not installed"; \
+	fi
+
+$(AZURITE): azurite/package-lock.json
+	@npm ci --silent --no-audit --no-fund --prefix azurite \
+	  || { echo "azurite: npm cannot install it; 'npm ci --prefix azurite' says why"; exit 1; }
+	@touch $@
+
 queries: install ## after an edit: the shared block into all queries, the reference from the headers
 	$(BIN)/python kql_check/share_block.py
 	$(MAKE) -s docs
@@ -64,10 +85,11 @@ check: install ## every asset check on what the demo stored; fails when an ERROR
 ui: install $(DEMO)/truth.parquet ## the Dagster UI on the demo
 	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline ui --plan demo
 
-bench: .venv-bench/installed ## measurements: how fast, how much memory, against peers
+bench: .venv-bench/installed azurite-install ## measurements: how fast, how much memory, against peers
 	.venv-bench/bin/python -m bench
 	.venv-bench/bin/python -m bench.decode
 	.venv-bench/bin/python -m bench.slots
+	.venv-bench/bin/python -m bench.upload
 
 .venv-bench/installed: pyproject.toml constraints.txt bench/requirements.txt
 	$(PYTHON) -m venv .venv-bench
@@ -80,6 +102,6 @@ format: install ## ruff, applying what it can
 	$(BIN)/ruff format .
 
 clean: ## remove everything that was made here
-	rm -rf .venv .venv-bench .sft kql_check/node_modules
+	rm -rf .venv .venv-bench .sft kql_check/node_modules azurite/node_modules
 
-.PHONY: help install run test lint types kql-check queries docs definitions check ui bench format clean
+.PHONY: help install run test lint types kql-check azurite azurite-install queries docs definitions check ui bench format clean

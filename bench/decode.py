@@ -136,10 +136,10 @@ def one_run(side: Callable[[str, Path], dict[str, float]], url: str) -> dict[str
     """Seconds (without imports), peak memory and what was found, in this process."""
     with tempfile.TemporaryDirectory() as folder:
         found = side(url, Path(folder))
-    return {**found, "rss_mb": _peak_mb()}
+    return {**found, "rss_mb": peak_mb()}
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """This process's own peak: what getrusage tells begins with that of the process it was forked from."""
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024

@@ -47,18 +47,33 @@ def run(
     split: Annotated[str | None, typer.Option(help="Sample and publish this split alone.")] = None,
     test: Annotated[bool, typer.Option("--test", help="The same as --plan test.")] = False,  # noqa: FBT002
     until: Annotated[str | None, typer.Option(help="Stop after this asset.")] = None,
+    chunks: Annotated[
+        str | None, typer.Option(help="Ask for these chunks alone, as 0-19 or 3,7,12-15, and stop after them.")
+    ] = None,
     allow_shortfall: Annotated[bool, typer.Option("--allow-shortfall", help="Publish what there is.")] = False,  # noqa: FBT002
 ) -> None:
     """Curate a window and publish the release; goes on where an earlier run stopped.
 
     Example: sft-pipeline run --plan demo --window 2026-11-01
+
+    Two machines that share SFT_STORAGE; then run on either, without --chunks:
+    sft-pipeline run --window 2026-11-01 --chunks 0-19
+    sft-pipeline run --window 2026-11-01 --chunks 20-39
     """
+    from sft_pipeline.commands.chunk_numbers import chunk_numbers
     from sft_pipeline.commands.running import run_walk
 
     if test and plan:
         raise typer.BadParameter("--test is plan test: leave --plan out", param_hint="--test")
+    if chunks is not None and until not in {None, "conversation_chunks"}:
+        raise typer.BadParameter("--chunks stops after conversation_chunks: leave --until out", param_hint="--until")
     run_walk(
-        plan="test" if test else plan, window=_day(window), split=split, until=until, allow_shortfall=allow_shortfall
+        plan="test" if test else plan,
+        window=_day(window),
+        split=split,
+        until=until,
+        chunks=chunk_numbers(chunks) if chunks is not None else None,
+        allow_shortfall=allow_shortfall,
     )
 
 
@@ -144,7 +159,9 @@ def check(
 
 
 @app.command()
-def verify(location: Annotated[str, typer.Argument(help="The release: a folder or URL.")]) -> None:
+def verify(
+    location: Annotated[str, typer.Argument(help="The release: a folder, a URL, or a name in SFT_RELEASES.")],
+) -> None:
     """Recompute everything that a release's metadata.json claims, from its files alone.
 
     Example: sft-pipeline verify .sft/releases/vscodedata_0.36k_complete_stratified_deduped_15d_20261101_120000
@@ -155,13 +172,60 @@ def verify(location: Annotated[str, typer.Argument(help="The release: a folder o
 
 
 @app.command()
-def explain(
-    conversation_id: Annotated[str, typer.Argument(help="A conversationId.")], window: Window = None, plan: Plan = None
+def releases(
+    location: Annotated[
+        str | None, typer.Argument(help="Where releases lie: a folder or URL; default: SFT_RELEASES.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Verify each; fails when one is broken.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for scripts.")] = False,  # noqa: FBT002
 ) -> None:
-    """Say where a conversation went and why.
+    """List the releases that are published, newest first, and how they stand.
+
+    Example: sft-pipeline releases .sft/releases --verify
+    """
+    from sft_pipeline.commands.releases import show_releases
+
+    show_releases(location, verify=verify, as_json=as_json)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="A release: a folder, a URL, or a name in SFT_RELEASES.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The release to compare it with.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write .parquet, .csv or .json (a row a line): a row per conversation.")
+    ] = None,
+) -> None:
+    """Say which conversations came, went, moved, changed and stayed between two releases, and what else differs.
+
+    Example: sft-pipeline diff vscodedata_0.36k_..._20261101_120000 vscodedata_0.6k_..._20261102_120000 --out d.csv
+    """
+    from sft_pipeline.commands.comparing import show_diff
+
+    show_diff(before, after, path=out)
+
+
+@app.command()
+def explain(
+    conversation_id: Annotated[str, typer.Argument(help="A conversationId.")],
+    window: Window = None,
+    plan: Plan = None,
+    release: Annotated[
+        str | None,
+        typer.Option(help="Ask a release's files alone: a folder, a URL, or a name in SFT_RELEASES."),
+    ] = None,
+) -> None:
+    """Say where a conversation went and why, from the tables of a run or from a release's files alone.
 
     Example: sft-pipeline explain 6f1c0a9e-... --plan demo
     """
+    if release and (plan or window):
+        raise typer.BadParameter("a release tells its plan and window: leave them out", param_hint="--release")
+    if release:
+        from sft_pipeline.commands.checking import explain_in_release
+
+        explain_in_release(conversation_id, release)
+        return
     from sft_pipeline.commands.checking import explain_conversation
 
     explain_conversation(conversation_id, plan=plan, window=_day(window))

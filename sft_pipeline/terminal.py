@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from threading import current_thread
 
 import polars as pl
 from rich.console import Console, RenderableType
@@ -37,11 +38,18 @@ class Bars(Progress):
 
     note: Callable[[], str] | None = None
 
+    def stop(self) -> None:
+        """Wait for the thread that draws: one that the interpreter's end overtakes makes libraries print of leaks."""
+        drawing = getattr(self.live, "_refresh_thread", None)
+        super().stop()
+        if drawing is not None and drawing is not current_thread():
+            drawing.join()
+
     def get_renderables(self) -> Iterable[RenderableType]:
         """The bars, then the note."""
         yield self.make_tasks_table(self.tasks)
-        if self.note:
-            yield Text(f"  {self.note()}", style="dim", no_wrap=True, overflow="ellipsis")
+        if self.note and (told := self.note()):
+            yield Text(f"  {told}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def progress_bar() -> Bars:
@@ -62,7 +70,10 @@ def counting(description: str) -> Generator[Callable[[int, int], None]]:
     """A bar for work that reports (done, total)."""
     with progress_bar() as progress:
         task = progress.add_task(description, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        try:
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+        finally:
+            progress.update(task, visible=progress.tasks[0].total is not None)  # nothing was begun: nothing stays
 
 
 PREPARING = "staging raw events"
@@ -85,21 +96,26 @@ class WalkProgress:
         """Show the step with what is done already."""
         self._progress.note = None
         total = len(step.partitions)
-        task = self._progress.add_task(f"{step.asset:<20}", total=total, completed=total - to_do)
+        task = self._progress.add_task(f"{step.asset:<20}", total=total)
+        self._progress.update(task, completed=total - to_do)  # which is what marks a task as finished
         self._tasks[step.asset] = task
 
     def querying(self, step: Step, progress: QueryProgress) -> None:  # noqa: ARG002 - the watcher's signature
         """Show below the bars what the queries do."""
         self._progress.note = progress.told
 
+    def sending(self, step: Step, told: Callable[[], str]) -> None:  # noqa: ARG002 - the watcher's signature
+        """Show below the bars what is sent."""
+        self._progress.note = told
+
     def partition_done(self, step: Step, partition: str) -> None:  # noqa: ARG002 - the watcher's signature
         """Move on by one; a log, where nothing can be drawn over, gets a line."""
         task = self._tasks[step.asset]
         self._progress.advance(task)
         if not self._progress.console.is_terminal:
-            note = f": {self._progress.note()}" if self._progress.note else ""
-            told = f"{step.asset} {self._progress.tasks[task].completed:.0f}/{len(step.partitions)}{note}"
-            self._progress.console.print(told, soft_wrap=True)
+            told = f"{step.asset} {self._progress.tasks[task].completed:.0f}/{len(step.partitions)}"
+            note = self._progress.note() if self._progress.note else ""
+            self._progress.console.print(": ".join(filter(None, (told, note))), soft_wrap=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -3,7 +3,10 @@ from datetime import date
 import pytest
 
 from sft_pipeline.telemetry.synthesis import generate
+from sft_pipeline_tests.azurite.fixtures import azurite, container, proxy
 from sft_pipeline_tests.orchestration.walked_world import World
+
+__all__ = ["azurite", "container", "proxy", "walked"]
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ Does not belong here: raw events (scenario.py).
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import polars as pl
@@ -20,10 +21,23 @@ Row = dict[str, Any]
 """One row, turn or call by field name."""
 
 BEGIN = datetime(2025, 8, 2, 9, 30, tzinfo=UTC)
-PLAN = read_plan("test")
+
+
+def with_names(plan: Plan) -> Plan:
+    """The same, user names as they are."""
+    return plan.model_copy(update={"privacy": plan.privacy.model_copy(update={"user_names": "as_is"})})
+
+
+PSEUDONYMOUS = read_plan("test")
+PLAN = with_names(PSEUDONYMOUS)
 """1 day, 4 chunks, 83/9/8; cells of 32/32/16 and 4/4/2."""
 BY_USER = PLAN.model_copy(update={"split": PLAN.split.model_copy(update={"by": "user"})})
 """The same, all conversations of a user in one split."""
+
+
+def user_of(conversation_id: str) -> str:
+    """A user for each conversation, by a name that is a pseudonym too."""
+    return f"user-{sha256(conversation_id.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
 
 
 def call_json(number: int, **fields: Any) -> Row:
@@ -74,7 +88,7 @@ def query_row(conversation_id: str, *, turns: int = 3, **fields: Any) -> Row:
     """A candidate as the query answers it, right in every field."""
     return {
         "conversationId": conversation_id,
-        "userName": f"user of {conversation_id}",
+        "userName": user_of(conversation_id),
         "turnCount": turns,
         "minTurnIndex": 1,
         "maxTurnIndex": turns,
@@ -135,7 +149,7 @@ def candidate(conversation_id: str, *, turns: int = 3, chunk: str = "0-of-4", **
     """A light row of a conversation, as the chunks hold it: not ranked yet."""
     return {
         "conversationId": conversation_id,
-        "userName": f"user of {conversation_id}",
+        "userName": user_of(conversation_id),
         "turnCount": turns,
         "bucket": bucket_of(turns),
         "split": split_of(conversation_id, PLAN),

@@ -4,6 +4,7 @@ Belongs here: frames as a sample holds them, with ids searched so that their has
 Does not belong here: what is wrong with them (the tests break them).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from itertools import count, islice
@@ -17,11 +18,11 @@ from sft_pipeline.curation.plan import Cell, Plan
 from sft_pipeline.curation.records import table_version, with_digests
 from sft_pipeline.curation.release import Curation, Source
 from sft_pipeline.curation.sampling import cell_counts
+from sft_pipeline.curation.secrets import redaction_counts
 from sft_pipeline.curation.sections import validation_counts
 from sft_pipeline.curation.tables import REPAIRS, RejectedConversation, schema_of
 from sft_pipeline.curation.turns import assign
-from sft_pipeline.plans import read_plan
-from sft_pipeline_tests.conversations_world import conversation, conversations
+from sft_pipeline_tests.conversations_world import PLAN, conversation, conversations
 
 MOMENT = datetime(2025, 8, 16, 12, 0, tzinfo=UTC)
 DAY = date(2025, 8, 16)
@@ -38,7 +39,7 @@ def with_targets(plan: Plan, targets: Mapping[str, Mapping[str, int]], **sample:
 
 
 SMALL = with_targets(
-    read_plan("test"),
+    PLAN,
     {
         "train": {"short": 4, "medium": 2, "long": 2},
         "val": {"short": 2, "medium": 1, "long": 1},
@@ -112,8 +113,10 @@ def curation_of(
         "counts": cell_counts(light, plan),
         "rejected": REJECTED,
         "validation": pl.concat([validation_counts(sample, plan) for sample in held.values()]),
+        "redacted": dict(sum((Counter(redaction_counts(sample)) for sample in held.values()), Counter[str]())),
         "repairs": dict.fromkeys(REPAIRS, 7),
         "versions": {"sft_pipeline": "0.1.0", "polars": pl.__version__},
+        "run_id": "run-1",
     }
     return Curation(**{**fields, **changes})
 

@@ -28,6 +28,14 @@ def test_all_is_well_with_files_that_are_staged(walked: World) -> None:
     assert all(line.startswith("ok ") for line in lines[:-1])
     assert f"source: the embedded engine over {walked.telemetry}" in lines[0]
     assert "window: 2026-10-17 to 2026-11-01 UTC" in told.stdout
+    assert "user names: leave as they are" in lines[-2]
+
+
+def test_a_pseudonym_key_that_can_be_guessed_is_a_problem(walked: World) -> None:
+    told = doctor(walked, "--plan", "production", "--window", KEY, SFT_PLAN="production", SFT_PSEUDONYM_KEY="guess-me")
+    assert told.returncode == 1
+    assert "problem  user names: the value of SFT_PSEUDONYM_KEY has 8 characters" in told.stdout
+    assert "guess-me" not in told.stdout + told.stderr
 
 
 def test_all_is_well_with_a_cluster(walked: World) -> None:

@@ -64,7 +64,9 @@ def upload_artifact(
         One row of `Artifact`.
     """
     lines: list[int] = []
-    stored = store.put(artifact_path(cell.key, sample_version), _counted(record_pieces(sample), lines))
+    stored = store.put(
+        artifact_path(cell.key, sample_version), _counted(record_pieces(sample), lines), records=lambda: sum(lines)
+    )
     row = {
         **stored._asdict(),
         "cell": cell.key,
@@ -94,12 +96,32 @@ def publish(store: ReleaseStore, curation: Curation, *, moment: datetime) -> Pub
     name: str = claims["curation_info"]["curation_id"]
     there = {path.removeprefix(f"{name}/") for path in store.list(name)}
     if METADATA in there:
-        return _published(store, claims, there)
+        published = _published(store, claims, there)
+        if claimed_files(claims).keys() - there:  # somebody removed files: they come back as they were
+            _write_files(store, curation, name, moment)
+        return published
     _require_no_others(store, name, there - {METADATA, *claimed_files(claims)})
-    _require_artifacts(store, curation.artifacts)
-    files = [*_artifacts(store, curation, name), *_reports(store, curation, name, moment)]
-    last = store.put(f"{name}/{METADATA}", [render(claims)])
+    files = _write_files(store, curation, name, moment)
+    last = _commit(store, name, claims)
     return Published(name, f"{store.url}/{name}", (*files, last), already_there=False)
+
+
+def _write_files(store: ReleaseStore, curation: Curation, name: str, moment: datetime) -> list[StoredFile]:
+    """All files but the last one, each from what was written before; those that are there count as written."""
+    _require_artifacts(store, curation.artifacts)
+    return [*_artifacts(store, curation, name), *_reports(store, curation, name, moment)]
+
+
+def _commit(store: ReleaseStore, name: str, claims: dict[str, Any]) -> StoredFile:
+    """Make the files a release: of several publishers, one does, and the others are told which run it was."""
+    try:
+        return store.put(f"{name}/{METADATA}", [render(claims)])
+    except ReleaseConflict:
+        winner = _document(store, f"{name}/{METADATA}").get("curation_info", {}).get("run_id", "of another version")
+        raise ReleaseConflict(
+            f"{store.url}/{name} was published by run {winner} while run {claims['curation_info']['run_id']} was at it",
+            remedy="the release is whole, `sft-pipeline verify` proves it; run again: it is found finished",
+        ) from None
 
 
 def _registered(store: ReleaseStore, curation: Curation, moment: datetime) -> datetime:

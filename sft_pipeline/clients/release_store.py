@@ -4,7 +4,7 @@ Belongs here: the store's contract, the local folder, and opening a store by its
 Does not belong here: which files a release has, in which order they are written (publishing).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from errno import EMLINK, EPERM, EXDEV
 from hashlib import md5, sha256
 from os import walk
@@ -14,9 +14,13 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from sft_pipeline.clients.disk import UNFINISHED, finish, link, refusing, unfinished_file
+from sft_pipeline.clients.transfers import Transfers
 from sft_pipeline.curation.refusal import Refused
 
 PIECE_BYTES = 4 * 1024 * 1024
+
+
+Counted = Callable[[], int] | None
 
 
 class StoredFile(NamedTuple):
@@ -41,8 +45,19 @@ class ReleaseStore(Protocol):
         """Where the store lies."""
         ...
 
-    def put(self, path: str, pieces: Iterable[bytes]) -> StoredFile:
+    @property
+    def transfers(self) -> Transfers:
+        """How the sending of a file goes on; nothing where files are there as soon as they are written."""
+        ...
+
+    def put(self, path: str, pieces: Iterable[bytes], *, records: Counted = None) -> StoredFile:
         """Create a file; the same bytes under this path count as done.
+
+        Args:
+            path: where.
+            pieces: the bytes, read once.
+            records: of a file with a record a line, asked after the last piece how many there were; a store that can
+                note something beside a file notes their number.
 
         Raises:
             ReleaseConflict: other bytes are there.
@@ -63,7 +78,10 @@ class ReleaseStore(Protocol):
         ...
 
     def find(self, path: str) -> StoredFile | None:
-        """The file, hashed anew, or None where there is none."""
+        """The file, or None where there is none.
+
+        Its hashes are those that the store noted when it was written, or computed anew where it cannot note any.
+        """
         ...
 
     def list(self, prefix: str) -> list[str]:
@@ -82,10 +100,10 @@ def open_release_store(url_or_path: str) -> ReleaseStore:
     url = urlsplit(url_or_path)
     if url.scheme == "file" and url.netloc in {"", "localhost"}:
         return LocalReleaseStore(Path(url2pathname(url.path)))
-    kind = "Azure Blob Storage is" if url.scheme in {"https", "az", "abfs", "abfss"} else f"{url.scheme}:// URLs are"
     raise Refused(
-        f"{kind} not supported by this version: releases lie in a folder",
-        remedy="name a folder by its path or as file:///..., and copy finished releases from there",
+        f"releases cannot lie at {url.scheme}://{url.netloc.rpartition('@')[2]}: no store is of that kind",
+        remedy="name a folder by its path or as file:///..., or "
+        "https://<account>.blob.core.windows.net/<container>/<path>",
     )
 
 
@@ -94,14 +112,15 @@ class LocalReleaseStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
+        self.transfers = Transfers()
 
     @property
     def url(self) -> str:
         """The folder as a `file://` URL."""
         return self._folder.as_uri()
 
-    def put(self, path: str, pieces: Iterable[bytes]) -> StoredFile:
-        """See `ReleaseStore`."""
+    def put(self, path: str, pieces: Iterable[bytes], *, records: Counted = None) -> StoredFile:  # noqa: ARG002
+        """See `ReleaseStore`; a folder notes nothing beside a file."""
         target = self._at(path)
         with refusing(target):
             if target.exists():
@@ -147,8 +166,7 @@ class LocalReleaseStore:
         return sorted(path for path in paths if not path.startswith(f"{UNFINISHED}/"))
 
     def _at(self, path: str) -> Path:
-        if any(part in {"", ".", ".."} for part in path.split("/")) or not path.isprintable() or "\\" in path:
-            raise Refused(f"{path!r} is no path inside a store", remedy="use names joined by /, without . and ..")
+        require_path(path)
         return self._folder / path
 
     def _link(self, origin: Path, target: Path, stored: StoredFile) -> StoredFile:
@@ -161,21 +179,54 @@ class LocalReleaseStore:
     def _require_same(self, path: str, wanted: StoredFile) -> StoredFile:
         there = measured(path, self._at(path).as_uri(), self.read(path))
         if there != wanted:
-            raise ReleaseConflict(
-                f"{there.url} is there with other content (md5 {there.md5}, not {wanted.md5})",
-                remedy="published files never change: move that file away if nobody needs it, or choose another store",
-            )
+            raise conflict(there, wanted)
         return there
 
 
+def require_path(path: str) -> None:
+    """Refuse what is no path inside a store.
+
+    Raises:
+        Refused: tells the rule.
+    """
+    if any(part in {"", ".", ".."} for part in path.split("/")) or not path.isprintable() or "\\" in path:
+        raise Refused(f"{path!r} is no path inside a store", remedy="use names joined by /, without . and ..")
+
+
+def conflict(there: StoredFile, wanted: StoredFile) -> ReleaseConflict:
+    """Two contents for one name."""
+    return ReleaseConflict(
+        f"{there.url} is there with other content (md5 {there.md5}, not {wanted.md5})",
+        remedy="published files never change: move that file away if nobody needs it, or choose another store",
+    )
+
+
+class Measuring:
+    """The same pieces, hashed as they pass."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = pieces
+        self._md5, self._sha256 = md5(usedforsecurity=False), sha256()
+        self._bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self._md5.update(piece)
+            self._sha256.update(piece)
+            self._bytes += len(piece)
+            yield piece
+
+    def stored(self, path: str, url: str) -> StoredFile:
+        """The file that has passed."""
+        return StoredFile(path, url, self._bytes, self._md5.hexdigest(), self._sha256.hexdigest())
+
+
 def measured(path: str, url: str, pieces: Iterable[bytes]) -> StoredFile:
-    """Hash a file's bytes as they pass."""
-    md5_digest, sha256_digest, size = md5(usedforsecurity=False), sha256(), 0
-    for piece in pieces:
-        md5_digest.update(piece)
-        sha256_digest.update(piece)
-        size += len(piece)
-    return StoredFile(path, url, size, md5_digest.hexdigest(), sha256_digest.hexdigest())
+    """Read a file's bytes to their end, and say what they are."""
+    measuring = Measuring(pieces)
+    for _ in measuring:
+        pass
+    return measuring.stored(path, url)
 
 
 def _written(handle: BinaryIO, pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote
 
-from sft_pipeline.clients.release_store import ReleaseStore, StoredFile, measured, open_release_store
+from sft_pipeline.clients.release_store import ReleaseStore, StoredFile, measured
 from sft_pipeline.curation.audit import Finding, audit
 from sft_pipeline.curation.claimed import Claimed, MalformedMetadataError, read_claimed
 from sft_pipeline.curation.evidence import Evidence
@@ -48,17 +48,16 @@ class Verification:
         return all(finding.passed for finding in self.findings)
 
 
-def verify_release(location: str, progress: Progress | None = None) -> Verification:
+def verify_release(store: ReleaseStore, progress: Progress | None = None) -> Verification:
     """Recompute what the metadata.json of a release claims.
 
     Args:
-        location: the release's folder, as a path or URL.
+        store: the release's folder.
         progress: told how the reading goes on.
 
     Raises:
         Refused: there is no metadata.json, or a file cannot be read.
     """
-    store = open_release_store(location)
     paths = store.list("")
     if METADATA not in paths:
         raise Refused(

@@ -4,14 +4,19 @@ from collections import Counter
 from datetime import date
 
 import typer
+from rich.markup import escape
 
-from sft_pipeline.clients.release_store import open_release_store
+from sft_pipeline.clients.lookup import look_up
+from sft_pipeline.clients.published import printable
+from sft_pipeline.clients.released_lines import open_release
 from sft_pipeline.clients.verification import verify_release
+from sft_pipeline.commands.places import open_named_release
 from sft_pipeline.commands.windows import window_or_latest_stored
 from sft_pipeline.orchestration.checks import Shelf, checked_assets
 from sft_pipeline.orchestration.explanation import explain
 from sft_pipeline.orchestration.jobs import Evaluation, evaluate_stored
-from sft_pipeline.orchestration.resources import open_tables
+from sft_pipeline.orchestration.pseudonym_key import settings_key_id
+from sft_pipeline.orchestration.resources import open_releases, open_tables
 from sft_pipeline.orchestration.settings import read_settings
 from sft_pipeline.terminal import counting, out, print_error, print_table
 
@@ -21,10 +26,10 @@ def run_checks(*, plan: str | None, window: date | None, allow_shortfall: bool) 
     settings = read_settings(plan=plan)
     if allow_shortfall:
         settings = settings.model_copy(update={"plan": settings.plan.with_shortfall()})
-    shelf = Shelf(open_tables(settings.storage), open_release_store(settings.releases))
-    checked = checked_assets(settings.plan)
+    shelf = Shelf(open_tables(settings.storage), open_releases(settings.releases))
+    checked = checked_assets(settings.plan, settings_key_id(settings))
     evaluations: list[Evaluation] = []
-    with counting("checks") as progress:
+    with shelf.tables.refusing(), counting("checks") as progress:
         for evaluation in evaluate_stored(checked, shelf, settings.plan, window.isoformat() if window else None):
             evaluations.append(evaluation)
             progress(len(evaluations), len(evaluations))
@@ -51,10 +56,11 @@ def _row(evaluation: Evaluation) -> tuple[object, ...]:
 
 def verify_location(location: str) -> None:
     """Verify a release, show each finding, exit 1 when one fails."""
+    store = open_named_release(location)
     with counting("records") as progress:
-        verification = verify_release(location, progress=progress)
+        verification = verify_release(store, progress=progress)
     rows = [("ok" if one.passed else "BROKEN", one.statement, one.detail) for one in verification.findings]
-    print_table(location, ("", "claim", "detail"), rows)
+    print_table(verification.url.removeprefix("file://"), ("", "claim", "detail"), rows)
     if not verification.passed:
         print_error("the release does not hold what its metadata.json claims")
         raise typer.Exit(1)
@@ -65,5 +71,15 @@ def explain_conversation(conversation_id: str, *, plan: str | None, window: date
     """Show the stations of a conversation."""
     settings = read_settings(plan=plan)
     day = window_or_latest_stored(settings, window).isoformat()
-    stations = list(explain(conversation_id, settings.plan, open_tables(settings.storage), day))
+    tables = open_tables(settings.storage)
+    with tables.refusing():
+        stations = list(explain(conversation_id, settings.plan, tables, day))
     print_table(f"{conversation_id} in window {day}", ("table", "says"), stations)
+
+
+def explain_in_release(conversation_id: str, release: str) -> None:
+    """Show where a conversation stands in a release, from its files alone."""
+    opened = open_release(open_named_release(release))
+    with counting("records") as progress:
+        told = list(look_up(conversation_id, opened, progress))
+    print_table(escape(printable(f"{conversation_id} in {opened.name}")), ("where", "says"), told)

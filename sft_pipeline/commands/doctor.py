@@ -1,16 +1,19 @@
 """`doctor`."""
 
 from datetime import UTC, date, datetime
+from itertools import chain
 
 import typer
 from rich.markup import escape
 
 from sft_pipeline.clients.doctor.examination import examine
-from sft_pipeline.clients.doctor.findings import Finding, refusal
+from sft_pipeline.clients.doctor.findings import Finding, ok, refusal
 from sft_pipeline.clients.doctor.setup import Setup
 from sft_pipeline.commands.windows import window_or_newest
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.instance import pool_limit
+from sft_pipeline.orchestration.places import remote_places
+from sft_pipeline.orchestration.pseudonym_key import FILE, VARIABLE, told_key
 from sft_pipeline.orchestration.resources import service_principal
 from sft_pipeline.orchestration.settings import Settings, read_settings
 from sft_pipeline.terminal import out, print_error
@@ -23,7 +26,8 @@ def run_doctor(*, plan: str | None, window: date | None) -> None:
     problems = 0
     try:
         settings = read_settings(plan=plan)
-        for finding in examine(_setup(settings, window_or_newest(settings, window))):
+        examined = examine(_setup(settings, window_or_newest(settings, window)))
+        for finding in chain(examined, (_user_names(settings),)):
             problems += finding.state == "problem"
             _show(finding)
     except Refused as refused:
@@ -33,6 +37,19 @@ def run_doctor(*, plan: str | None, window: date | None) -> None:
         print_error(f"{problems} problem{'s' if problems > 1 else ''}: `run` would not end in a good release")
         raise typer.Exit(1)
     out.print("all is well")
+
+
+def _user_names(settings: Settings) -> Finding:
+    """As what they leave, and by which key; none is made here."""
+    if settings.plan.privacy.user_names == "as_is":
+        return ok("user names", "leave as they are: the plan says so")
+    try:
+        told = told_key(settings.plan, storage=settings.storage)
+    except Refused as refused:
+        return refusal("user names", refused)
+    file = settings.home / FILE
+    where = VARIABLE if told else f"{file}{'' if file.exists() else ', which the first run makes'}"
+    return ok("user names", f"leave as pseudonyms, by the key of {where}")
 
 
 def _setup(settings: Settings, day: date) -> Setup:
@@ -54,6 +71,7 @@ def _setup(settings: Settings, day: date) -> Setup:
         pool_limit=pool_limit(settings),
         tables=settings.storage,
         releases=settings.releases,
+        containers=remote_places(settings),
     )
 
 

@@ -1,12 +1,10 @@
 """`query` and `queries`."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from textwrap import fill
 
-import polars as pl
 import typer
 from rich.markup import escape
 
@@ -15,6 +13,7 @@ from sft_pipeline.clients.kusto.protocol import Kusto
 from sft_pipeline.clients.queries.catalog import Query, find_query, list_queries, load_query
 from sft_pipeline.clients.queries.reference import render_reference
 from sft_pipeline.commands.answers import show_answer
+from sft_pipeline.commands.row_files import WRITERS, row_file
 from sft_pipeline.commands.windows import window_or_newest
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.assembly import kusto_resource
@@ -82,33 +81,14 @@ def _value(name: str, text: str, kind: str) -> ParameterValue:
 
 
 def _write(kusto: Kusto, query: Query, parameters: Mapping[str, ParameterValue], path: Path) -> None:
-    """Write the answer under another name first: a file of the asked name is a whole answer."""
-    writers = {".parquet": None, ".csv": pl.DataFrame.write_csv, ".json": pl.DataFrame.write_ndjson}
-    if path.suffix not in writers:
-        raise Refused(
-            f"cannot write {path.suffix or 'a file without ending'}", remedy="name a .parquet, .csv or .json file"
-        )
-    unfinished, write = path.with_name(f".{path.name}.{os.getpid()}.unfinished"), writers[path.suffix]
-    try:
-        unfinished.touch()  # a folder that cannot be written is told before the query takes its time
-        rows = _written(kusto, query, parameters, unfinished, write)
-        unfinished.replace(path)
-    except OSError as error:
-        raise Refused(f"cannot write {path}: {error}", remedy="name a file in a folder that you can write") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with row_file(path) as unfinished:
+        rows = _written(kusto, query, parameters, unfinished, path.suffix)
     out.print(f"{rows:,} rows to {path}")
 
 
-def _written(
-    kusto: Kusto,
-    query: Query,
-    parameters: Mapping[str, ParameterValue],
-    path: Path,
-    write: Callable[[pl.DataFrame, Path], object] | None,
-) -> int:
-    if write is None:
+def _written(kusto: Kusto, query: Query, parameters: Mapping[str, ParameterValue], path: Path, ending: str) -> int:
+    if ending == ".parquet":
         return kusto.save(query, parameters, path).rows
     rows = kusto.execute(query, parameters)
-    write(rows, path)
+    WRITERS[ending](rows, path)
     return rows.height

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 from time import monotonic
@@ -19,9 +20,10 @@ from sft_pipeline.curation.rules import InvalidRecordsError
 from sft_pipeline.curation.sampling import cell_counts
 from sft_pipeline.orchestration.instance import open_instance, prepare_instance
 from sft_pipeline.orchestration.metadata import left_out, repaired
+from sft_pipeline.orchestration.partitions import parts_of
 from sft_pipeline.orchestration.resources import open_tables
 from sft_pipeline.orchestration.settings import Settings, read_settings
-from sft_pipeline.orchestration.walk import StepDone, walk, walk_steps
+from sft_pipeline.orchestration.walk import StepDone, chunk_steps, walk, walk_steps
 from sft_pipeline.terminal import (
     WalkProgress,
     out,
@@ -38,16 +40,23 @@ INTERRUPTED = 130
 
 
 def run_walk(
-    *, plan: str | None, window: date | None, split: str | None, until: str | None, allow_shortfall: bool
+    *,
+    plan: str | None,
+    window: date | None,
+    split: str | None,
+    until: str | None,
+    chunks: Collection[int] | None,
+    allow_shortfall: bool,
 ) -> None:
-    """Run the walk and show what it came to."""
+    """Run the walk, or the chunks of these numbers alone, and show what it came to."""
     settings = _chosen(read_settings(plan=plan), split=split, allow_shortfall=allow_shortfall)
     day = window_or_newest(settings, window)
-    steps = walk_steps(settings.plan, day, until)
+    steps = walk_steps(settings.plan, day, until) if chunks is None else chunk_steps(settings.plan, day, chunks)
     start, end = settings.plan.bounds(day)
     out.print(
         f"plan [bold]{settings.plan.name}[/], window {start:%Y-%m-%d} to {end:%Y-%m-%d} UTC, home {settings.home}"
     )
+    out.print(f"tables {settings.storage}, releases {settings.releases}", soft_wrap=True)
     started = monotonic()
     try:
         with open_instance(settings) as instance, progress_bar() as progress:
@@ -76,8 +85,12 @@ def _show(settings: Settings, window: str, done: list[StepDone], seconds: float)
     rows = [(step.step.asset, step.made, step.skipped, round(step.seconds, 1)) for step in done]
     print_table("Steps", ("asset", "made", "finished before", "seconds"), rows)
     reached = {step.step.asset for step in done}
-    print_table("From telemetry to release", ("conversations", "count"), _accounts(settings, tables, window, reached))
-    print_counts("Dropped or repaired by the query", repaired(settings.plan, tables, window))
+    chunks = [parts_of(key).part for key in done[0].step.partitions]
+    accounts = _accounts(settings, tables, window, chunks, reached)
+    print_table("From telemetry to release", ("conversations", "count"), accounts)
+    print_counts("Dropped or repaired by the query", repaired(settings.plan, tables, window, chunks))
+    if len(chunks) < settings.plan.chunks.count:
+        out.print(f"{len(chunks)} of {settings.plan.chunks.count} chunks; `run` without --chunks goes on with all")
     if "conversations" in reached:
         candidates = tables.read(TableKey("conversations", window))
         print_frame("Cells", cell_counts(candidates, settings.plan).drop("split", "bucket"))
@@ -88,11 +101,13 @@ def _show(settings: Settings, window: str, done: list[StepDone], seconds: float)
         print_next(f"verify {release['url'].removeprefix('file://')}")
 
 
-def _accounts(settings: Settings, tables: TableStore, window: str, reached: set[str]) -> list[tuple[str, int]]:
+def _accounts(
+    settings: Settings, tables: TableStore, window: str, chunks: Sequence[str], reached: set[str]
+) -> list[tuple[str, int]]:
     """Every conversation the queries looked at, and where it went; the counts add up."""
-    chunks = tables.scan([TableKey("conversation_chunks", window, chunk) for chunk in settings.plan.chunk_keys])
-    kept = int(chunks.select(pl.len()).collect().item())
-    reasons = left_out(settings.plan, tables, window)
+    candidates = tables.scan([TableKey("conversation_chunks", window, chunk) for chunk in chunks])
+    kept = int(candidates.select(pl.len()).collect().item())
+    reasons = left_out(settings.plan, tables, window, chunks)
     looked_at = ("looked at: with a turn in agent mode", kept + sum(reasons.values()))
     rows = [looked_at, *((f"- {name}", count) for name, count in reasons.items()), ("candidates", kept)]
     if "sample_release" in reached:

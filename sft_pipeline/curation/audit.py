@@ -23,6 +23,7 @@ from sft_pipeline.curation.sections import (
     DEDUPLICATION,
     FORMAT,
     actual_counts,
+    privacy,
     render,
     shortfall,
     splits,
@@ -164,6 +165,12 @@ def validation_is_true(evidence: Evidence) -> Iterator[str]:
     yield from _differences("validation", evidence.claimed.validation, validation(evidence.plan, counts))
 
 
+def privacy_is_told(evidence: Evidence) -> Iterator[str]:
+    """What metadata.json says of user names and secrets is what the plan says, and as many stand redacted."""
+    claimed = evidence.claimed.privacy.model_dump()
+    yield from _differences("privacy", claimed, privacy(evidence.plan, evidence.redacted))
+
+
 def invalid_records_are_told(evidence: Evidence) -> Iterator[str]:
     """The reports on invalid records hold together, add up to what was rejected, and none of theirs is released."""
     rejected = evidence.claimed.rejected
@@ -187,6 +194,7 @@ STATEMENTS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     records_are_in_priority_order,
     splits_do_not_share_conversations,
     validation_is_true,
+    privacy_is_told,
     invalid_records_are_told,
 )
 

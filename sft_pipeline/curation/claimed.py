@@ -38,6 +38,7 @@ class CurationInfo(Part):
     plan: Plan
     plan_sha256: Sha256
     versions: dict[str, Text]
+    run_id: Text
 
 
 class TimeWindow(Part):
@@ -73,6 +74,14 @@ class OutputFile(File):
     bucket: Text
 
 
+class Privacy(Part):
+    """What became of user names and secrets."""
+
+    user_names: Text
+    secrets: Text
+    redacted: dict[Text, Count]
+
+
 class Rejected(Part):
     """What was left out."""
 
@@ -93,6 +102,7 @@ class Claimed(Part):
     actual_counts: dict[str, Any]
     output_files: dict[str, OutputFile]
     validation: dict[str, Any]
+    privacy: Privacy
     rejected: Rejected
     repairs: dict[str, Count]
     shortfall: dict[str, Any]

@@ -4,6 +4,7 @@ Belongs here: the facts, also those that need the surveys of all files.
 Does not belong here: what must be true of them (audit), reading files (clients.verification).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,6 +53,11 @@ class Evidence:
     def counts(self) -> dict[str, int]:
         """Lines per cell."""
         return {cell: survey.lines for cell, survey in self.surveys.items()}
+
+    @property
+    def redacted(self) -> dict[str, int]:
+        """How many secrets of each kind stand redacted, over all files."""
+        return sum((Counter(survey.redacted) for survey in self.surveys.values()), Counter[str]())
 
     @cached_property
     def records(self) -> pl.DataFrame:

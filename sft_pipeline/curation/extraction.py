@@ -11,11 +11,13 @@ import polars as pl
 
 from sft_pipeline.curation.hashing import chunks_of
 from sft_pipeline.curation.plan import Plan
+from sft_pipeline.curation.privacy import pseudonyms
 from sft_pipeline.curation.records import with_digests
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.rules import IDS_SHOWN, conversation_rules, judge
+from sft_pipeline.curation.secrets import redaction_counts, with_secrets_redacted
 from sft_pipeline.curation.tables import QUERY_COLUMNS, REPAIRS, Conversation, RejectedConversation, schema_of
-from sft_pipeline.curation.turns import assign, decode
+from sft_pipeline.curation.turns import Decoded, assign, decode
 
 DROP_SENTENCES: dict[str, str] = {
     "no_conversation_id": "Messages without a conversationId",
@@ -38,12 +40,14 @@ class CuratedChunk:
         rejected: `RejectedConversation` rows, by reason and id.
         rows: how many conversations the query looked at; always the sum of the two.
         repairs: what the query dropped or repaired in them, per column of `REPAIRS`.
+        redacted: how many secrets of each kind stand redacted in the conversations.
     """
 
     conversations: pl.DataFrame
     rejected: pl.DataFrame
     rows: int
     repairs: dict[str, int]
+    redacted: dict[str, int]
 
 
 def chunk_parameters(plan: Plan, day: date, *, chunk: int) -> dict[str, datetime | int]:
@@ -65,14 +69,20 @@ def unread_columns(rows: pl.DataFrame) -> list[str]:
     return sorted(set(rows.columns) - set(QUERY_COLUMNS))
 
 
-def curate_chunk(rows: pl.DataFrame, plan: Plan, *, chunk: int) -> CuratedChunk:
-    """Decode, assign, judge and order the rows of one chunk's query.
+def curate_chunk(rows: pl.DataFrame, plan: Plan, *, chunk: int, key: bytes | None = None) -> CuratedChunk:
+    """Decode, make private, assign, judge and order the rows of one chunk's query.
+
+    Args:
+        rows: the answer of the candidates query.
+        plan: what to take, where it belongs, what of it may leave.
+        chunk: which one it is.
+        key: the secret of the pseudonyms, where the plan wants them.
 
     Raises:
         Refused: the rows have other columns than the pipeline reads, or are conversations of another chunk.
-        ValueError: rows were lost on the way (a defect of this module).
+        ValueError: there is no key for pseudonyms, or rows were lost on the way (defects of the caller or this module).
     """
-    decoded = decode(rows)
+    decoded = _private(decode(rows), plan, key)
     _require_own(rows, chunk, plan.chunks.count)
     judged = judge(assign(decoded.candidates, plan), conversation_rules(plan), plan)
     conversations = with_digests(judged.valid).sort("split", "bucket", "priority", "conversationId")
@@ -81,7 +91,23 @@ def curate_chunk(rows: pl.DataFrame, plan: Plan, *, chunk: int) -> CuratedChunk:
         msg = f"{rows.height} rows came in, {conversations.height} + {rejected.height} went out"
         raise ValueError(msg)
     repairs = {name: int(rows[name].sum()) for name in REPAIRS}
-    return CuratedChunk(conversations.select(schema_of(Conversation).names()), rejected, rows.height, repairs)
+    redacted = redaction_counts(conversations)
+    return CuratedChunk(conversations.select(schema_of(Conversation).names()), rejected, rows.height, repairs, redacted)
+
+
+def _private(decoded: Decoded, plan: Plan, key: bytes | None) -> Decoded:
+    """What may go on: before splits are assigned, so that one by user follows from what is released."""
+    candidates, dropped = decoded
+    if plan.privacy.secrets == "redact":
+        candidates = with_secrets_redacted(candidates)
+    if plan.privacy.user_names == "pseudonym":
+        if not key:
+            msg = f"plan {plan.name} wants pseudonyms, and there is no key to make them"
+            raise ValueError(msg)
+        candidates, dropped = (
+            frame.with_columns(pseudonyms(frame["userName"], key)) for frame in (candidates, dropped)
+        )
+    return Decoded(candidates, dropped)
 
 
 def _require_own(rows: pl.DataFrame, chunk: int, count: int) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from sft_pipeline.curation.hashing import content_version
@@ -79,12 +79,36 @@ class Sample(Section):
     targets: dict[str, dict[str, Annotated[int, Field(ge=1)]]]
 
 
+class Privacy(Section):
+    """What of the people behind the telemetry leaves; a plan that says nothing lets the least leave."""
+
+    user_names: Literal["pseudonym", "as_is"] = "pseudonym"
+    secrets: Literal["redact", "keep"] = "redact"
+
+
 class Release(Section):
     """What the published folder is called and what its metadata.json says of the source."""
 
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
     stamp_format: str
     data_source: str
+
+
+class Places(Section):
+    """Where a team's telemetry lies and its releases go; they count where the environment says `plan`."""
+
+    cluster: str = ""
+    database: str = ""
+    releases: str = ""
+
+    @field_validator("cluster", "releases")
+    @classmethod
+    def _holds_no_secret(cls, place: str) -> str:
+        """A release's metadata.json tells its plan to everyone."""
+        if "?" in place or "@" in place:
+            msg = "a place holds no signature and no password: they belong in the environment"
+            raise ValueError(msg)
+        return place
 
 
 class Cell(NamedTuple):
@@ -115,8 +139,10 @@ class Plan(Section):
     chunks: Chunks
     split: Split
     buckets: Annotated[tuple[Bucket, ...], Field(min_length=1)]
+    privacy: Privacy = Privacy()
     sample: Sample
     release: Release
+    places: Places = Places()
 
     @model_validator(mode="after")
     def _buckets_do_not_overlap(self) -> "Plan":
@@ -201,12 +227,12 @@ class Plan(Section):
 
     def extraction_version(self) -> str:
         """The version of those knobs that change what a chunk holds; targets and names do not."""
-        knobs = self.model_dump_json(include={"query", "window", "chunks", "split", "buckets"})
+        knobs = self.model_dump_json(include={"query", "window", "chunks", "split", "buckets", "privacy"})
         return content_version([knobs, self.sample.salt])
 
     def version(self) -> str:
-        """The version of the whole plan."""
-        return content_version([self.model_dump_json()])
+        """The version of the whole plan, but for places: they change no file."""
+        return content_version([self.model_dump_json(exclude={"places"})])
 
 
 def parse_plan(text: str, *, source: str) -> Plan:
@@ -235,5 +261,7 @@ def parse_plan(text: str, *, source: str) -> Plan:
 
 def _problem(error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"])
-    what = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(error["type"], error["msg"])
+    what = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(
+        error["type"], error["msg"].removeprefix("Value error, ")
+    )
     return f"{where}: {what}" if where else what

@@ -23,6 +23,7 @@ from sft_pipeline.curation.sections import (
     actual_counts,
     output_files,
     plan_sha256,
+    privacy,
     shortfall,
     splits,
     stratification,
@@ -53,8 +54,10 @@ class Curation:
         counts: as `sampling.cell_counts` gives them.
         rejected: `RejectedConversation` rows of all chunks.
         validation: rows of `sections.validation_counts`, of one or many samples.
+        redacted: how many secrets of each kind stand redacted in the records.
         repairs: what the query dropped or repaired, per column of `REPAIRS`, over all chunks.
         versions: name -> version of the software that curated.
+        run_id: the run that publishes; of several that publish the same content, metadata.json tells which one did.
     """
 
     plan: Plan
@@ -64,8 +67,10 @@ class Curation:
     counts: pl.DataFrame
     rejected: pl.DataFrame
     validation: pl.DataFrame
+    redacted: Mapping[str, int]
     repairs: Mapping[str, int]
     versions: Mapping[str, str]
+    run_id: str
 
     @property
     def records(self) -> int:
@@ -129,6 +134,7 @@ def metadata(curation: Curation, *, moment: datetime) -> dict[str, Any]:
             "plan": plan.model_dump(mode="json"),
             "plan_sha256": plan_sha256(plan),
             "versions": dict(curation.versions),
+            "run_id": curation.run_id,
         },
         "query_parameters": {
             "time_window": dict(zip(("start", "end"), map(instant, curation.window), strict=True)),
@@ -143,6 +149,7 @@ def metadata(curation: Curation, *, moment: datetime) -> dict[str, Any]:
         "actual_counts": actual_counts(plan, records),
         "output_files": output_files(plan, curation.artifacts),
         "validation": validation(plan, curation.validation),
+        "privacy": privacy(plan, curation.redacted),
         "rejected": rejected(curation.left_out, stamp),
         "repairs": {name: curation.repairs[name] for name in REPAIRS},
         "shortfall": shortfall(plan, records),

@@ -12,6 +12,7 @@ import polars as pl
 
 from sft_pipeline.curation.hashing import chunks_of
 from sft_pipeline.curation.plan import Plan
+from sft_pipeline.curation.secrets import turns_with_secrets
 from sft_pipeline.curation.tables import RejectedConversation, schema_of
 from sft_pipeline.curation.turns import expected_splits
 
@@ -20,6 +21,9 @@ INVALID = "invalid"
 
 BLANK = r"^[\s\p{Cc}\p{Default_Ignorable_Code_Point}\u{2800}]*$"
 """Nothing a person would see: white space, controls, what Unicode tells to show as nothing, the empty Braille cell."""
+
+PSEUDONYM = r"^user-[0-9a-f]{24}$"
+"""The shape of all pseudonyms (curation.privacy makes them)."""
 
 VIOLATION_COLUMNS = pl.Schema(
     {
@@ -64,7 +68,7 @@ class InvalidRecordsError(Exception):
 
 def conversation_rules(plan: Plan) -> tuple[Rule, ...]:
     """The rules of a record (requirements of the curated dataset), in the order in which errors are told."""
-    return (*_identity_rules(), *_turn_rules(plan), *_warnings())
+    return (*_identity_rules(), *_turn_rules(plan), *_privacy_rules(plan), *_warnings())
 
 
 def _identity_rules() -> tuple[Rule, ...]:
@@ -143,6 +147,28 @@ def _turn_rules(plan: Plan) -> tuple[Rule, ...]:
             _turns_with_blank("userMessage") > 0,
             pl.format("Empty userMessage in {} turns", _turns_with_blank("userMessage")),
         ),
+    )
+
+
+def _privacy_rules(plan: Plan) -> tuple[Rule, ...]:
+    """What must not leave, as far as the plan says so."""
+    pseudonyms = Rule(
+        "user_names_are_pseudonyms",
+        "userName, where there is one, is a pseudonym: user- and 24 hex digits",
+        "fatal",
+        ~(pl.col("userName").str.contains(PSEUDONYM) | pl.col("userName").str.contains(BLANK)),
+        pl.lit("userName is no pseudonym"),
+    )
+    no_secrets = Rule(
+        "no_secrets",
+        "No userMessage and no modelMessage holds a secret of a known kind",
+        "fatal",
+        turns_with_secrets() > 0,
+        pl.format("Secrets in {} turns", turns_with_secrets()),
+    )
+    return (
+        *([pseudonyms] if plan.privacy.user_names == "pseudonym" else []),
+        *([no_secrets] if plan.privacy.secrets == "redact" else []),
     )
 
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.rules import conversation_rules, violations
+from sft_pipeline.curation.secrets import SECRET_KINDS
 
 FORMAT = "one JSON object per line, UTF-8, newline-terminated"
 ROWS_PER_PIECE = 1000
@@ -136,6 +137,12 @@ def file_facts(content: bytes) -> dict[str, Any]:
 def plan_sha256(plan: Plan) -> str:
     """The SHA-256 of the plan as compact JSON."""
     return sha256(plan.model_dump_json().encode()).hexdigest()
+
+
+def privacy(plan: Plan, redacted: Mapping[str, int]) -> dict[str, Any]:
+    """What became of user names and secrets, and how many placeholders of each kind stand in the released texts."""
+    kinds = [kind.name for kind in SECRET_KINDS] if plan.privacy.secrets == "redact" else []
+    return {**plan.privacy.model_dump(mode="json"), "redacted": {kind: redacted.get(kind, 0) for kind in kinds}}
 
 
 def _by_split_and_bucket(plan: Plan, numbers: Mapping[str, int]) -> dict[str, Any]:

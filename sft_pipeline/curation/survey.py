@@ -4,6 +4,7 @@ Belongs here: taking the facts, and joining those of consecutive runs.
 Does not belong here: what must be true of them (audit).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from sft_pipeline.curation.hashing import priorities
 from sft_pipeline.curation.parsing import parse_records
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.rules import IDS_SHOWN, conversation_rules, violations
+from sft_pipeline.curation.secrets import redaction_counts
 
 UNIQUE = "ids_are_unique"
 """The one rule that no run of lines can answer for the whole."""
@@ -35,12 +37,14 @@ class Survey:
         odd: the numbers, from 1, of the first lines that are no records.
         records: conversationId, split, bucket and priority of each record, in order.
         broken: by rule, those that nothing breaks included.
+        redacted: how many secrets of each kind stand redacted.
     """
 
     lines: int
     odd: tuple[int, ...]
     records: pl.DataFrame
     broken: Mapping[str, Broken]
+    redacted: Mapping[str, int]
 
 
 def survey_lines(lines: bytes, plan: Plan) -> Survey:
@@ -56,6 +60,7 @@ def survey_lines(lines: bytes, plan: Plan) -> Survey:
             "conversationId", "split", "bucket", priority=priorities(records["conversationId"], salt=plan.sample.salt)
         ),
         broken={name: Broken(ids.len(), tuple(ids.head(IDS_SHOWN))) for name, ids in broken.items()},
+        redacted=redaction_counts(records),
     )
 
 
@@ -64,11 +69,13 @@ def join_surveys(surveys: Iterable[Survey], plan: Plan) -> Survey:
     lines, odd = 0, list[int]()
     records = [survey_lines(b"", plan).records]
     broken = {rule.name: Broken() for rule in conversation_rules(plan) if rule.name != UNIQUE}
+    redacted = Counter[str]()
     for survey in surveys:
         odd += [lines + number for number in survey.odd]
         lines += survey.lines
         records.append(survey.records)
+        redacted.update(survey.redacted)
         for name, (total, ids) in survey.broken.items():
             before = broken[name]
             broken[name] = Broken(before.total + total, (*before.ids, *ids)[:IDS_SHOWN])
-    return Survey(lines, tuple(odd[:IDS_SHOWN]), pl.concat(records, rechunk=True), broken)
+    return Survey(lines, tuple(odd[:IDS_SHOWN]), pl.concat(records, rechunk=True), broken, redacted)

@@ -78,7 +78,7 @@ class Conversation(dy.Schema):
     """A complete agent conversation as curated: what is released, and what sampling needs of it."""
 
     conversationId = dy.String(primary_key=True, description="the chat session")
-    userName = dy.String(nullable=True, description="personal data; `undefined` where the client knew none")
+    userName = dy.String(nullable=True, description="a pseudonym, or personal data where the plan keeps names")
     split = dy.String(description="train, val or test, by the hash of the split key")
     bucket = dy.String(description="short, medium or long, by turnCount")
     priority = dy.Int64(description="rank key in sampling: lower comes first")

@@ -21,7 +21,12 @@ from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import table_version, with_digests
 from sft_pipeline.curation.rules import chunk_rule, conversation_rules, split_rule
 from sft_pipeline.orchestration.partitions import PartitionParts, Partitions, partition_key, parts_of, plan_partitions
-from sft_pipeline.orchestration.resources import ReleasesResource, TablesResource, extraction_code_version
+from sft_pipeline.orchestration.resources import (
+    ReleasesResource,
+    TablesResource,
+    extraction_code_version,
+    open_releases,
+)
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,12 @@ class CheckedAsset:
         return [(claim, by_name[claim.name]) for claim in self.claims]
 
 
-def checked_assets(plan: Plan) -> tuple[CheckedAsset, ...]:
-    """The assets with their claims, in the order of the walk."""
+def checked_assets(plan: Plan, key_id: str = "") -> tuple[CheckedAsset, ...]:
+    """The assets with their claims, in the order of the walk; `key_id` is that of the pseudonym key, if any."""
     partitions = plan_partitions(plan)
     return (
         _conversation_chunks(plan, partitions),
-        _conversations(plan, partitions),
+        _conversations(plan, partitions, key_id),
         _samples(plan, partitions),
         _sample_artifacts(partitions),
         _sample_release(partitions),
@@ -107,14 +112,14 @@ def _conversation_chunks(plan: Plan, partitions: Partitions) -> CheckedAsset:
     return CheckedAsset("conversation_chunks", (*rule_claims(rules), *own), evaluate, partitions.chunks)
 
 
-def _conversations(plan: Plan, partitions: Partitions) -> CheckedAsset:
+def _conversations(plan: Plan, partitions: Partitions, key_id: str) -> CheckedAsset:
     def evaluate(shelf: Shelf, parts: PartitionParts) -> Iterator[Outcome]:
         table = shelf.read("conversations", parts.window)
         chunks = shelf.scan("conversation_chunks", parts.window, plan.chunk_keys).select("conversationId").collect()
         versions = [shelf.notes("conversation_chunks", parts.window, part)["codeVersion"] for part in plan.chunk_keys]
         yield claims.stored_as_written(table_version(table), shelf.notes("conversations", parts.window)["version"])
         yield claims.chunks_add_up(chunks, table)
-        yield claims.one_plan(versions, extraction_code_version(plan))
+        yield claims.one_plan(versions, extraction_code_version(plan, key_id))
         yield claims.one_split(table, plan)
         yield claims.cells_filled(table, plan)
 
@@ -158,11 +163,22 @@ def _sample_artifacts(partitions: Partitions) -> CheckedAsset:
 def _sample_release(partitions: Partitions) -> CheckedAsset:
     def evaluate(shelf: Shelf, parts: PartitionParts) -> Iterator[Outcome]:
         release = shelf.read("sample_release", parts.window).row(0, named=True)
-        found = [finding for finding in verify_release(release["url"]).findings if not finding.passed]
+        found = [finding for finding in verify_release(open_releases(release["url"])).findings if not finding.passed]
         detail = "; ".join(f"{finding.name}: {finding.detail}" for finding in found)
         yield Outcome(claims.RELEASE_VERIFIES.name, len(found), detail=detail)
 
     return CheckedAsset("sample_release", (claims.RELEASE_VERIFIES,), evaluate, partitions.windows)
+
+
+def broken_claims(checked: Iterable[CheckedAsset], shelf: Shelf, asset: str, key: str) -> str:
+    """What the failed blocking checks of a partition have to say; Dagster's error has their names alone."""
+    mine = next(one for one in checked if one.asset == asset)
+    broken = [
+        f"{claim.statement} - but not here: {outcome.detail or ', '.join(outcome.ids)}"
+        for claim, outcome in mine.outcomes(shelf, parts_of(key))
+        if claim.severity == "fatal" and not outcome.passed
+    ]
+    return "; ".join(broken)
 
 
 def check_definition(checked: CheckedAsset) -> dg.AssetChecksDefinition:

@@ -68,5 +68,5 @@ def _row(tables: TableStore, key: TableKey, conversation_id: str) -> dict[str, A
 
 def _rejection(row: dict[str, Any] | None) -> str:
     if row is None:
-        return "not seen: no agent-mode message of this id in the window"
+        return "not seen: no agent-mode message of this id in the window (ids are compared as a whole)"
     return f"left out ({row['dropReason']}): {'; '.join(row['errors'])}"

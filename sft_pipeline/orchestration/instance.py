@@ -29,6 +29,11 @@ nux: {enabled: false}
 concurrency:
   runs: {max_concurrent_runs: $runs}
   pools: {default_limit: $queries, granularity: op}
+run_launcher:
+  module: sft_pipeline.orchestration.run_launcher
+  class: WatchedRunLauncher
+run_monitoring: {enabled: true, poll_interval_seconds: 30, free_slots_after_run_end_seconds: 30}
+run_retries: {enabled: true, max_retries: 2, retry_on_asset_or_op_failure: false}
 run_storage:
   module: sft_pipeline.orchestration.sqlite_storage
   class: PooledRunStorage

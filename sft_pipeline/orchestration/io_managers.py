@@ -14,8 +14,9 @@ from sft_pipeline.orchestration.resources import open_tables
 class TableIOManager(dg.ConfigurableIOManager):
     """Tables under `base`. An input typed `pl.LazyFrame` is scanned, `pl.DataFrame` is read whole.
 
-    A file carries its content version, the code version it was made by and the counts of the output's metadata, so that
-    a check can tell whether it is still the table that was stored and whether anything was lost.
+    A file carries its content version, the code version it was made by, the counts of the output's metadata and, where
+    that tells it, the version of the telemetry it was made from: by them a check can tell whether it is still the table
+    that was stored and whether anything was lost, and another machine whether it need not make it.
     """
 
     base: str
@@ -24,8 +25,8 @@ class TableIOManager(dg.ConfigurableIOManager):
         """Write one partition."""
         key = table_key(context.asset_key, context.asset_partition_key)
         metadata = context.output_metadata.items()
-        counts = {name: str(value.value) for name, value in metadata if isinstance(value, dg.IntMetadataValue)}
-        notes = {**counts, "version": table_version(obj), "codeVersion": context.asset_spec.code_version or ""}
+        told = {name: str(value.value) for name, value in metadata if _is_noted(name, value)}
+        notes = {**told, "version": table_version(obj), "codeVersion": context.asset_spec.code_version or ""}
         tables = open_tables(self.base)
         tables.write(key, obj, notes)
         context.add_output_metadata({"path": dg.MetadataValue.path(tables.uri(key))})
@@ -37,3 +38,7 @@ class TableIOManager(dg.ConfigurableIOManager):
         if context.dagster_type.typing_type is pl.LazyFrame:
             return frame
         return frame.drop("part").collect()
+
+
+def _is_noted(name: str, value: object) -> bool:
+    return isinstance(value, dg.IntMetadataValue) or name == "source"

@@ -1,11 +1,12 @@
 """Runs whose process is gone: killed, or out of memory or power. They hold slots of a pool that nobody gives back.
 
-Belongs here: marking a walk's runs with their process, and ending those of a process that is no more.
-Does not belong here: runs that Dagster's daemon launched and watches itself.
+Belongs here: marking a walk's runs with their process, whether a process is gone, and ending the runs of one that is.
+Does not belong here: runs that Dagster's daemon launched and watches itself (run_launcher).
 """
 
 import os
 import socket
+from pathlib import Path
 
 import dagster as dg
 
@@ -15,22 +16,33 @@ _UNENDED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.Dagste
 
 def process_tags() -> dict[str, str]:
     """Tags of a run that this process executes itself."""
-    return {PROCESS_TAG: f"{socket.gethostname()} {os.getpid()}"}
+    return {PROCESS_TAG: process_name(os.getpid()), "dagster/max_retries": "0"}
+
+
+def process_name(process: int) -> str:
+    """A process of this machine, as the tag names it."""
+    return f"{socket.gethostname()} {process}"
 
 
 def end_leftovers(instance: dg.DagsterInstance) -> list[str]:
     """Report the runs of processes that are gone from this machine as failed and give their slots back; their ids."""
     ended: list[str] = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNENDED)):
-        if _is_gone(run.tags.get(PROCESS_TAG, "")):
+        if is_gone(run.tags.get(PROCESS_TAG, "")):
             instance.report_run_failed(run, "The process that executed this run is gone.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             ended.append(run.run_id)
     return ended
 
 
-def _is_gone(told: str) -> bool:
-    host, _, process = told.rpartition(" ")
+def is_gone(name: str, seen: float | None = None) -> bool:
+    """Whether a process of this machine is no more; of another machine nothing is known.
+
+    Args:
+        name: as `process_name` gives it.
+        seen: when the process was there, in seconds since 1970; one that began later has its number alone.
+    """
+    host, _, process = name.rpartition(" ")
     if host != socket.gethostname() or int(process) == os.getpid():
         return False
     try:
@@ -39,4 +51,14 @@ def _is_gone(told: str) -> bool:
         return True
     except PermissionError:
         return False  # it is somebody else's, and alive
-    return False
+    return seen is not None and _began(int(process)) > seen + 1
+
+
+def _began(process: int) -> float:
+    """When a process began, in seconds since 1970; 0 where the system does not tell as Linux does."""
+    try:
+        ticks = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19])
+        [boot] = [line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime ")]
+    except (OSError, ValueError, IndexError):
+        return 0
+    return int(boot.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")

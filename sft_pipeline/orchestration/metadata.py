@@ -3,7 +3,7 @@
 Belongs here: turning frames and schemas into Dagster metadata.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import dataframely as dy
@@ -55,13 +55,13 @@ def reasons(rejected: pl.DataFrame) -> dict[str, int]:
     return dict(rejected.group_by("dropReason").len().sort("dropReason").iter_rows())
 
 
-def left_out(plan: Plan, tables: TableStore, window: str) -> dict[str, int]:
-    """Why conversations of a window were left out, over all its chunks, and how many were kept."""
-    keys = [TableKey("rejected_conversations", window, chunk) for chunk in plan.chunk_keys]
+def left_out(plan: Plan, tables: TableStore, window: str, chunks: Sequence[str] = ()) -> dict[str, int]:
+    """Why conversations of a window were left out, over all its chunks or those given, and how many of each reason."""
+    keys = [TableKey("rejected_conversations", window, chunk) for chunk in chunks or plan.chunk_keys]
     return reasons(tables.scan(keys).collect())
 
 
-def repaired(plan: Plan, tables: TableStore, window: str) -> dict[str, int]:
-    """What the query dropped or repaired in the conversations kept, over all chunks of a window."""
-    keys = [TableKey("conversation_chunks", window, chunk) for chunk in plan.chunk_keys]
+def repaired(plan: Plan, tables: TableStore, window: str, chunks: Sequence[str] = ()) -> dict[str, int]:
+    """What the query dropped or repaired in the conversations kept, over all chunks of a window or those given."""
+    keys = [TableKey("conversation_chunks", window, chunk) for chunk in chunks or plan.chunk_keys]
     return tables.scan(keys).select(pl.col(REPAIRS).sum()).collect().row(0, named=True)

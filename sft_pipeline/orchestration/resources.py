@@ -10,6 +10,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from sft_pipeline.clients.blob.addresses import BlobPlace, blob_place, is_blob_address, without_signature
+from sft_pipeline.clients.blob.credentials import BlobCredentials, read_credentials, table_options, tables_place
+from sft_pipeline.clients.blob.store import BlobReleaseStore
+from sft_pipeline.clients.blob.tables import BlobTables
 from sft_pipeline.clients.kusto.chunk_queries import ChunkQueries
 from sft_pipeline.clients.kusto.cluster import ClusterKusto
 from sft_pipeline.clients.kusto.connecting import ServicePrincipal
@@ -23,8 +27,10 @@ from sft_pipeline.curation.hashing import content_version
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.rules import conversation_rules
+from sft_pipeline.curation.secrets import SECRET_KINDS
+from sft_pipeline.orchestration.blob_accounts import open_container
 
-CURATION_VERSION = "1"
+CURATION_VERSION = "2"
 """Raise it with a change in `curation/` that gives other records from the same rows: chunks are then made again."""
 
 COUNT_QUERY = "production/sft_conversation_count"
@@ -116,10 +122,16 @@ class TablesResource(dg.ConfigurableResource[TableStore]):
 
 
 def open_tables(base: str) -> TableStore:
-    """The table store at a folder or `az://` URI; a key of the environment goes before the user's Azure login."""
-    prefix = "AZURE_STORAGE_"
-    names = ("ACCOUNT_NAME", "ACCOUNT_KEY", "SAS_TOKEN", "ENDPOINT", "ALLOW_HTTP")
-    return TableStore(base, {name.lower(): os.environ[prefix + name] for name in names if prefix + name in os.environ})
+    """The table store at a folder or an `az://` place, entered by the environment's credentials.
+
+    Raises:
+        Refused: the environment does not say in which account the place lies.
+    """
+    if "://" not in base:
+        return TableStore(base)
+    credentials = read_credentials()
+    container = open_container(tables_place(base, credentials), credentials)
+    return TableStore(base, BlobTables(container, table_options(base, credentials)))
 
 
 class ReleasesResource(dg.ConfigurableResource[ReleaseStore]):
@@ -129,7 +141,30 @@ class ReleasesResource(dg.ConfigurableResource[ReleaseStore]):
 
     def store(self) -> ReleaseStore:
         """The release store."""
-        return open_release_store(self.url)
+        return open_releases(self.url)
+
+
+def open_releases(address: str, *, signed: bool = False) -> ReleaseStore:
+    """The release store at a folder's path or URL, or at the address of a folder in Azure Blob Storage.
+
+    Args:
+        address: where.
+        signed: whether the address may carry a shared access signature, which then counts instead of the environment's.
+
+    Raises:
+        Refused: there can be no store at such an address.
+    """
+    if not is_blob_address(address):
+        return open_release_store(address)
+    plain, signature = without_signature(address) if signed else (address, "")
+    place = blob_place(plain)
+    return _blob_store(place, read_credentials().with_sas(signature, place.account_url))
+
+
+@cache
+def _blob_store(place: BlobPlace, credentials: BlobCredentials) -> BlobReleaseStore:
+    """One store per process: what an asset sends, the walk can tell."""
+    return BlobReleaseStore(open_container(place, credentials))
 
 
 def plan_query(plan: Plan) -> Query:
@@ -137,12 +172,14 @@ def plan_query(plan: Plan) -> Query:
     return load_query(plan.query)
 
 
-def extraction_code_version(plan: Plan) -> str:
-    """The version of plan, query and rules that decides what a chunk holds; its file carries it."""
-    return content_version([plan.extraction_version(), plan_query(plan).sha256, rules_code_version(plan)])[:16]
+def extraction_code_version(plan: Plan, key_id: str) -> str:
+    """The version of plan, query, rules and pseudonym key that decides what a chunk holds; its file carries it."""
+    decisive = [plan.extraction_version(), plan_query(plan).sha256, rules_code_version(plan), key_id]
+    return content_version(decisive)[:16]
 
 
 def rules_code_version(plan: Plan) -> str:
-    """The version of the record rules and, raised by hand when their code changes, of the curation."""
+    """The version of the record rules, the kinds of secrets and, raised by hand when its code changes, the curation."""
     rules = [f"{rule.name} {rule.severity} {rule.statement}" for rule in conversation_rules(plan)]
-    return content_version([CURATION_VERSION, *rules])[:16]
+    kinds = [f"{kind.name} {kind.pattern}" for kind in SECRET_KINDS]
+    return content_version([CURATION_VERSION, *rules, *kinds])[:16]

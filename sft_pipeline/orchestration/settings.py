@@ -4,7 +4,8 @@ Belongs here: where data lies, how Kusto is reached. What changes the dataset is
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ from urllib.request import url2pathname
 
 from pydantic import BaseModel, ConfigDict
 
+from sft_pipeline.clients.blob.addresses import blob_place, is_blob_address, without_signature
+from sft_pipeline.clients.blob.credentials import read_credentials, tables_place
 from sft_pipeline.clients.kusto.addresses import CLUSTER_SECONDS
 from sft_pipeline.clients.kusto.connecting import Auth
 from sft_pipeline.clients.release_store import open_release_store
@@ -21,6 +24,9 @@ from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.plans import read_plan
 
 AUTHS: dict[str, Auth] = {auth: auth for auth in get_args(Auth)}
+
+OF_PLAN = "plan"
+"""What a variable says that means the place which the plan names."""
 
 LONGEST_WAIT_SECONDS = 24 * 60 * 60 - 1
 """azure-kusto-data drops whole days of a timeout."""
@@ -65,7 +71,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, plan: str | No
     """
     chosen = read_plan(plan or environment.get("SFT_PLAN") or "production")
     home = Path(environment.get("SFT_HOME") or ".sft").resolve()
-    cluster, database = (environment.get(f"SFT_KUSTO_{name}", "").strip() for name in ("CLUSTER", "DATABASE"))
+    cluster, database = _cluster(environment, chosen)
     if cluster and not database:
         raise Refused(
             "SFT_KUSTO_CLUSTER is set and SFT_KUSTO_DATABASE is not",
@@ -77,8 +83,8 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, plan: str | No
         plan=chosen,
         home=home,
         dagster_home=Path(environment.get("DAGSTER_HOME") or home / chosen.name / "dagster").resolve(),
-        storage=_folder("SFT_STORAGE", _absolute(environment.get("SFT_STORAGE") or str(home / chosen.name / "assets"))),
-        releases=_releases(_absolute(environment.get("SFT_RELEASES") or str(home / "releases"))),
+        storage=_storage(environment, home, chosen),
+        releases=_releases(_absolute(_releases_told(environment, chosen) or str(home / "releases"))),
         telemetry=_telemetry(telemetry, needed=not cluster) if telemetry else None,
         cluster=cluster.rstrip("/"),
         database=database,
@@ -87,6 +93,28 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, plan: str | No
         client_timeout_seconds=client,
         queries_at_a_time=_number(environment, "SFT_KUSTO_QUERIES", 5, most=50),
     )
+
+
+def _cluster(environment: Mapping[str, str], plan: Plan) -> tuple[str, str]:
+    """The cluster and the database; a cluster of the plan goes with the database of the plan."""
+    cluster, database = (environment.get(f"SFT_KUSTO_{name}", "").strip() for name in ("CLUSTER", "DATABASE"))
+    if cluster != OF_PLAN:
+        return cluster, database
+    return _named("SFT_KUSTO_CLUSTER", plan, plan.places.cluster), database or plan.places.database
+
+
+def _releases_told(environment: Mapping[str, str], plan: Plan) -> str:
+    told = environment.get("SFT_RELEASES", "").strip()
+    return _named("SFT_RELEASES", plan, plan.places.releases) if told == OF_PLAN else told
+
+
+def _named(variable: str, plan: Plan, place: str) -> str:
+    if not place:
+        raise Refused(
+            f"{variable} is `{OF_PLAN}`, but plan {plan.name} names no such place",
+            remedy=f"set {variable} to the place itself, or name it under [places] in the plan",
+        )
+    return place
 
 
 def _auth(told: str) -> Auth:
@@ -127,11 +155,44 @@ def _telemetry(told: str, *, needed: bool) -> Path:
     return path
 
 
+def _storage(environment: Mapping[str, str], home: Path, plan: Plan) -> str:
+    """The plan's own folder where tables lie: in a folder, or in a container whose account is known."""
+    told = environment.get("SFT_STORAGE", "").strip()
+    if not told:
+        return _folder("SFT_HOME", str(home / plan.name / "assets"))
+    place = _absolute(told)
+    if "://" not in place:
+        return _folder("SFT_STORAGE", str(Path(place) / plan.name))
+    plain, signature = without_signature(place)
+    path = plain.removeprefix("az://").strip("/")
+    if signature or plain == path or any(part in {"", ".", ".."} for part in path.split("/")):
+        raise Refused(
+            f"SFT_STORAGE is {plain}{', with a signature' if signature else ''}",
+            remedy="set it to a folder or to az://container/prefix"
+            + (", and AZURE_STORAGE_SAS_TOKEN to the signature" if signature else ""),
+        )
+    with _told_of("SFT_STORAGE"):
+        tables_place(plain, read_credentials(environment))
+    return f"{plain.rstrip('/')}/{plan.name}"
+
+
 def _releases(place: str) -> str:
     """A place in which releases can be published, told before hours of work, not after them."""
+    if is_blob_address(place):
+        with _told_of("SFT_RELEASES"):
+            return blob_place(place).url
     store = open_release_store(place)
     _folder("SFT_RELEASES", url2pathname(urlsplit(store.url).path))
     return place
+
+
+@contextmanager
+def _told_of(variable: str) -> Generator[None]:
+    """Name the variable in what is refused."""
+    try:
+        yield
+    except Refused as refused:
+        raise Refused(f"{variable}: {refused.what}", remedy=refused.remedy) from None
 
 
 def _folder(name: str, place: str) -> str:

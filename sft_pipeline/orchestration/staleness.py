@@ -3,16 +3,30 @@
 Belongs here: the only use of Dagster's internals. A test fails when a release of Dagster changes them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStaleStatusResolver, StaleStatus
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData as Target,
+)
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+    NULL_EVENT_POINTER,
+    CachingStaleStatusResolver,
+    StaleStatus,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContext
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.orchestration.partitions import table_key
+
+Metadata = Mapping[str, str | int | bool | dg.PathMetadataValue]
 
 
 class _Loading(LoadingContext):
@@ -36,35 +50,80 @@ def unfinished(
     assets: Iterable[str],
     partitions: Iterable[str],
 ) -> list[str]:
-    """The partitions that some of the assets lack, or hold made from other data or by another plan or query."""
+    """The partitions that some of the assets lack, or hold made from other data or by another plan or query.
+
+    A table counts only if it is the one that the instance saw made: another plan or machine may have stored its own.
+    """
     resolver = CachingStaleStatusResolver(instance, definitions.resolve_asset_graph(), _Loading(instance))
     keys = [dg.AssetKey(asset.split("/")) for asset in assets]
-    return [
-        partition
-        for partition in partitions
-        if not all(
-            resolver.get_status(key, partition) == StaleStatus.FRESH and tables.holds(table_key(key, partition))
-            for key in keys
+    wanted = list(partitions)
+    stored = tables.versions([table_key(key, partition) for key in keys for partition in wanted])
+
+    def is_finished(key: dg.AssetKey, partition: str) -> bool:
+        made = resolver.get_current_data_version(key, partition).value
+        return (
+            resolver.get_status(key, partition) == StaleStatus.FRESH and stored.get(table_key(key, partition)) == made
         )
-    ]
+
+    return [partition for partition in wanted if not all(is_finished(key, partition) for key in keys)]
 
 
 def failed_checks(definitions: dg.Definitions, instance: dg.DagsterInstance, asset: str, partition: str) -> list[str]:
-    """The blocking checks of a partition whose latest evaluation failed."""
-    graph, history = definitions.resolve_asset_graph(), instance.event_log_storage
+    """The blocking checks of a partition that failed when they were last evaluated, or were begun and not finished."""
+    graph = definitions.resolve_asset_graph()
     mine = [key for key in graph.asset_check_keys if key.asset_key == dg.AssetKey(asset) and graph.get(key).blocking]
-    of_partition = PartitionKeyFilter(key=partition)
-    latest = {
-        key.name: history.get_asset_check_execution_history(key, 1, partition_filter=of_partition) for key in mine
-    }
-    failed = AssetCheckExecutionRecordStatus.FAILED
-    return sorted(name for name, records in latest.items() if records and records[0].status == failed)
+    return failed_of(instance, mine, partition)
+
+
+def failed_of(instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey], partition: str) -> list[str]:
+    """Those of some checks of a partition that failed when they were last evaluated, or were begun and not finished."""
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        checks, partition_filter=PartitionKeyFilter(key=partition)
+    )
+    passed = AssetCheckExecutionRecordStatus.SUCCEEDED
+    return sorted(key.name for key, record in latest.items() if record.status != passed)
+
+
+def observed(instance: dg.DagsterInstance, asset: str) -> tuple[str | None, int | None]:
+    """The content version last recorded of an asset that is made elsewhere, and the number of that record."""
+    key = dg.AssetKey(asset)
+    latest = instance.fetch_observations(key, limit=1).records
+    if not latest:
+        return None, None
+    return (latest[0].asset_observation or dg.AssetObservation(key)).data_version, latest[0].storage_id
 
 
 def observe(instance: dg.DagsterInstance, asset: str, version: str) -> None:
     """Record the content version of an asset that is made elsewhere, when it differs from the last one recorded."""
-    key = dg.AssetKey(asset)
-    latest = instance.fetch_observations(key, limit=1).records
-    if latest and (latest[0].asset_observation or dg.AssetObservation(key)).data_version == version:
-        return
-    instance.report_runless_asset_event(dg.AssetObservation(key, tags={DATA_VERSION_TAG: version}))
+    if observed(instance, asset)[0] != version:
+        instance.report_runless_asset_event(dg.AssetObservation(dg.AssetKey(asset), tags={DATA_VERSION_TAG: version}))
+
+
+def report_made(
+    instance: dg.DagsterInstance,
+    asset: dg.AssetKey,
+    partition: str,
+    versions: tuple[str, str, Mapping[str, str]],
+    metadata: Metadata,
+) -> Target:
+    """Record that a partition was made, as a run would that made it; the record, for what is said of it.
+
+    Args:
+        instance: is told.
+        asset: of which.
+        partition: which.
+        versions: of the content, of the code, and of each observed asset that it was made from.
+        metadata: for people.
+    """
+    content, code, sources = versions
+    tags = {DATA_VERSION_TAG: content, DATA_VERSION_IS_USER_PROVIDED_TAG: "true", CODE_VERSION_TAG: code}
+    for name, version in sources.items():
+        pointer = observed(instance, name)[1]
+        tags[get_input_data_version_tag(dg.AssetKey(name))] = version
+        tags[get_input_event_pointer_tag(dg.AssetKey(name))] = str(pointer or NULL_EVENT_POINTER)
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(asset, partition=partition, tags=tags, metadata=metadata)
+    )
+    made = dg.AssetRecordsFilter(asset, asset_partitions=[partition])
+    [record] = instance.fetch_materializations(made, limit=1).records
+    return Target(storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp)

@@ -4,7 +4,7 @@ Belongs here: which partitions are asked for, in which order, and skipping what 
 Does not belong here: what is printed (cli, terminal), what the assets do.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -17,24 +17,22 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 from sft_pipeline.clients.kusto.asking_ahead import Progress
 from sft_pipeline.clients.kusto.chunk_queries import ChunkQueries
 from sft_pipeline.clients.kusto.failures import KustoQueryFailed
-from sft_pipeline.clients.publishing import ARTIFACTS, artifact_path
-from sft_pipeline.clients.release_store import ReleaseStore, open_release_store
-from sft_pipeline.clients.table_store import TableKey, TableStore
+from sft_pipeline.clients.table_store import TableKey
 from sft_pipeline.curation.extraction import chunk_parameters
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
-from sft_pipeline.curation.release import METADATA
 from sft_pipeline.curation.sampling import require_filled
+from sft_pipeline.orchestration.adoption import SOURCE, adopted
 from sft_pipeline.orchestration.assembly import assemble, kusto_resource
-from sft_pipeline.orchestration.checks import Shelf, checked_assets
+from sft_pipeline.orchestration.checks import Shelf, broken_claims, checked_assets
+from sft_pipeline.orchestration.left_to_do import PUBLISHED, left_to_do
 from sft_pipeline.orchestration.leftovers import end_leftovers, process_tags
-from sft_pipeline.orchestration.partitions import partition_key, parts_of, plan_partitions, table_key
-from sft_pipeline.orchestration.resources import open_tables, plan_query
+from sft_pipeline.orchestration.partitions import partition_key, parts_of, plan_partitions
+from sft_pipeline.orchestration.places import prepare_places
+from sft_pipeline.orchestration.pseudonym_key import settings_key_id
+from sft_pipeline.orchestration.resources import open_releases, open_tables, plan_query
 from sft_pipeline.orchestration.settings import Settings
-from sft_pipeline.orchestration.staleness import failed_checks, observe, unfinished
-
-PUBLISHED = ("sample_artifacts", "sample_release")
-"""Assets whose content lies in the release store, beside a table that tells about it."""
+from sft_pipeline.orchestration.staleness import observe, observed
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -70,6 +68,10 @@ class Watcher(Protocol):
 
     def querying(self, step: Step, progress: Progress) -> None:
         """The step's queries run ahead; `progress` tells how far they are whenever it is asked."""
+        ...
+
+    def sending(self, step: Step, told: Callable[[], str]) -> None:
+        """The step's files are sent; `told` says how far the one at hand is whenever it is asked."""
         ...
 
     def partition_done(self, step: Step, partition: str) -> None:
@@ -121,29 +123,60 @@ def walk_steps(plan: Plan, window: date, until: str | None = None) -> tuple[Step
     return steps[: last + 1]
 
 
+def chunk_steps(plan: Plan, window: date, numbers: Collection[int]) -> tuple[Step, ...]:
+    """The step that asks for some of a window's chunks, and none after it.
+
+    Raises:
+        Refused: the window is not one of the plan's, or a chunk is not.
+    """
+    [step] = walk_steps(plan, window, "conversation_chunks")
+    if odd := sorted(number for number in numbers if not 0 <= number < plan.chunks.count):
+        raise Refused(
+            f"plan {plan.name} has no chunk {odd[0]}: its chunks are 0 to {plan.chunks.count - 1}",
+            remedy="name chunks in that range: every machine its own, together all of them",
+        )
+    return (step._replace(partitions=tuple(step.partitions[number] for number in sorted(set(numbers)))),)
+
+
 def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step], watcher: Watcher) -> list[StepDone]:
     """Materialize what is not finished, step by step, each partition with its checks.
 
     Raises:
-        Refused: an asset refused its input.
+        Refused: a place is not good to work in, or an asset refused its input.
         ChecksFailedError: a blocking check failed.
     """
+    prepare_places(settings)
     end_leftovers(instance)
     definitions = assemble(settings)
     chunks = kusto_resource(settings).chunks()
-    observe(instance, "app_events", chunks.kusto.fingerprint())
+    observe(instance, SOURCE, chunks.kusto.fingerprint())
     job = definitions.resolve_implicit_global_asset_job_def()
     done: list[StepDone] = []
     for step in steps:
         started = monotonic()
-        to_do = _to_do(settings, definitions, instance, step)
+        to_do = left_to_do(settings, definitions, instance, step.assets, step.partitions)
+        watcher.step_started(step, len(to_do))
+        if step.reads_telemetry:
+            to_do = _without_adopted(settings, instance, step, to_do, watcher)
         if step.reads_telemetry and to_do:
             chunks.kusto.prepare(watcher.preparing)
-        watcher.step_started(step, len(to_do))
+        if step.asset in PUBLISHED:
+            watcher.sending(step, open_releases(settings.releases).transfers.told)
         with _in_turn(settings, chunks, step, to_do, watcher) as partitions:
             _materialize_all(settings, job, instance, step, partitions, watcher)
         done.append(StepDone(step, len(to_do), monotonic() - started))
     return done
+
+
+def _without_adopted(
+    settings: Settings, instance: dg.DagsterInstance, step: Step, to_do: Sequence[str], watcher: Watcher
+) -> list[str]:
+    """What is left when those chunks are taken over that lie in storage as they would be made."""
+    left = list(to_do)
+    for partition in adopted(settings, instance, observed(instance, SOURCE)[0] or "", to_do):
+        left.remove(partition)
+        watcher.partition_done(step, partition)
+    return left
 
 
 @contextmanager
@@ -188,56 +221,25 @@ def _materialize_all(
         raise Refused("; ".join(failed.what for failed in failures), remedy=failures[0].remedy)
 
 
-def _to_do(settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, step: Step) -> list[str]:
-    """The partitions that are stale, failed a blocking check, or whose table or published file is gone."""
-    tables, store = open_tables(settings.storage), open_release_store(settings.releases)
-    stale = set(unfinished(definitions, instance, tables, step.assets, step.partitions))
-    return [
-        key
-        for key in step.partitions
-        if key in stale
-        or failed_checks(definitions, instance, step.asset, key)
-        or not _is_published(store, tables, step.asset, key)
-    ]
-
-
-def _is_published(store: ReleaseStore, tables: TableStore, asset: str, key: str) -> bool:
-    if asset not in PUBLISHED:
-        return True
-    row = tables.read(table_key(dg.AssetKey(asset), key)).row(0, named=True)
-    if asset == "sample_release":
-        return f"{row['name']}/{METADATA}" in store.list(row["name"])
-    return artifact_path(row["cell"], row["sampleVersion"]) in store.list(ARTIFACTS)
-
-
 def _materialize(settings: Settings, job: dg.JobDefinition, instance: dg.DagsterInstance, step: Step, key: str) -> None:
     try:
-        job.execute_in_process(
-            instance=instance,
-            partition_key=key,
-            asset_selection=[dg.AssetKey(asset) for asset in step.assets],
-            run_config=QUIET,
-            tags=process_tags(),
-        )
+        with open_tables(settings.storage).refusing():
+            job.execute_in_process(
+                instance=instance,
+                partition_key=key,
+                asset_selection=[dg.AssetKey(asset) for asset in step.assets],
+                run_config=QUIET,
+                tags=process_tags(),
+            )
     except DagsterAssetCheckFailedError as error:
         if step.asset == "conversations":
             require_filled(open_tables(settings.storage).read(TableKey(step.asset, key)), settings.plan)
+        checked = checked_assets(settings.plan, settings_key_id(settings))
+        shelf = Shelf(open_tables(settings.storage), open_releases(settings.releases))
         raise ChecksFailedError(
-            f"{step.asset} {key}: {_broken_claims(settings, step.asset, key)}",
+            f"{step.asset} {key}: {broken_claims(checked, shelf, step.asset, key)}",
             remedy="`sft-pipeline check` tells more; move what is damaged away (a release: its folder) and run again",
         ) from error
-
-
-def _broken_claims(settings: Settings, asset: str, key: str) -> str:
-    """What the failed checks have to say; Dagster's error has their names alone."""
-    checked = next(one for one in checked_assets(settings.plan) if one.asset == asset)
-    shelf = Shelf(open_tables(settings.storage), open_release_store(settings.releases))
-    broken = [
-        f"{claim.statement} - but not here: {outcome.detail or ', '.join(outcome.ids)}"
-        for claim, outcome in checked.outcomes(shelf, parts_of(key))
-        if claim.severity == "fatal" and not outcome.passed
-    ]
-    return "; ".join(broken)
 
 
 def _require_window(plan: Plan, key: str) -> None:

@@ -14,14 +14,21 @@ import polars as pl
 import pytest
 
 from sft_pipeline.clients.publishing import Published, artifact_path, publish, upload_artifact
-from sft_pipeline.clients.release_store import LocalReleaseStore, ReleaseConflict, StoredFile
+from sft_pipeline.clients.release_store import (
+    Counted,
+    LocalReleaseStore,
+    ReleaseConflict,
+    StoredFile,
+    open_release_store,
+)
 from sft_pipeline.clients.verification import verify_release
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import record_lines, table_version
 from sft_pipeline.curation.refusal import Refused
-from sft_pipeline.curation.release import Curation, release_version
+from sft_pipeline.curation.release import METADATA, Curation, release_version
 from sft_pipeline.curation.tables import Artifact, schema_of
 from sft_pipeline.plans import read_plan
+from sft_pipeline_tests.conversations_world import with_names
 from sft_pipeline_tests.records_world import (
     MOMENT,
     NAME,
@@ -35,6 +42,7 @@ from sft_pipeline_tests.records_world import (
 )
 
 LATER = MOMENT + timedelta(days=3)
+MOMENTS = (MOMENT, LATER)
 SAMPLES = samples_of(SMALL)
 
 
@@ -67,8 +75,8 @@ class FailingStore(LocalReleaseStore):
         super().__init__(folder)
         self.at, self.after, self.paths = at, after, list[str]()
 
-    def put(self, path: str, pieces: Iterable[bytes]) -> StoredFile:
-        return self._step(path, lambda: super(FailingStore, self).put(path, pieces))
+    def put(self, path: str, pieces: Iterable[bytes], *, records: Counted = None) -> StoredFile:
+        return self._step(path, lambda: super(FailingStore, self).put(path, pieces, records=records))
 
     def copy(self, source: str, path: str) -> StoredFile:
         return self._step(path, lambda: super(FailingStore, self).copy(source, path))
@@ -133,7 +141,7 @@ def test_a_release_has_its_files_in_the_folders_of_their_splits(tmp_path: Path):
     assert all(store.find(file.path) == file for file in published.files)
     for cell in SMALL.cells:
         assert (tmp_path / NAME / cell.path).read_bytes() == record_lines(SAMPLES[cell.key])
-    assert verify_release(published.url).passed
+    assert verify_release(open_release_store(published.url)).passed
 
 
 def test_metadata_is_written_last(tmp_path: Path):
@@ -145,7 +153,7 @@ def test_metadata_is_written_last(tmp_path: Path):
 
 def test_an_unsplit_release_is_flat(tmp_path: Path):
     targets = {"all": {"short": 2, "medium": 1, "long": 1}}
-    plan = with_targets(read_plan("production_100k"), targets)
+    plan = with_targets(with_names(read_plan("production_100k")), targets)
     store, curation = curation_in(tmp_path, plan, samples=samples_of(plan), rejected=rejected_rows())
     published = publish(store, curation, moment=MOMENT)
     assert published.name == "vscodedata_0.004k_complete_stratified_deduped_60d_20250816"
@@ -155,7 +163,7 @@ def test_an_unsplit_release_is_flat(tmp_path: Path):
         "metadata.json",
         "short_3_to_5_turns.json",
     ]
-    assert verify_release(published.url).passed
+    assert verify_release(open_release_store(published.url)).passed
 
 
 def test_one_split_can_be_released_alone_with_its_own_invalid_records(tmp_path: Path):
@@ -167,7 +175,7 @@ def test_one_split_can_be_released_alone_with_its_own_invalid_records(tmp_path: 
         "invalid_records_val_20250816_120000.json",
         "metadata.json",
     }
-    assert verify_release(published.url).passed
+    assert verify_release(open_release_store(published.url)).passed
 
 
 def test_a_shortfall_that_is_allowed_is_published_and_verifies(tmp_path: Path):
@@ -177,7 +185,7 @@ def test_a_shortfall_that_is_allowed_is_published_and_verifies(tmp_path: Path):
     published = publish(store, curation, moment=MOMENT)
     metadata = json.loads(b"".join(store.read(f"{published.name}/metadata.json")))
     assert metadata["shortfall"] == {"val-short": {"want": 2, "have": 1}, "test-long": {"want": 1, "have": 0}}
-    assert verify_release(published.url).passed
+    assert verify_release(open_release_store(published.url)).passed
 
 
 def test_what_is_not_whole_is_refused_before_anything_is_written(tmp_path: Path):
@@ -207,8 +215,8 @@ def test_other_content_gets_another_name_and_the_old_release_stays(tmp_path: Pat
     second = publish(store, other, moment=LATER)
     assert second.name == "vscodedata_0.015k_complete_stratified_deduped_1d_20250819_120000"
     assert {path: content for path, content in release_tree(tmp_path).items() if path.startswith(NAME)} == before
-    assert verify_release(first.url).passed
-    assert verify_release(second.url).passed
+    assert verify_release(open_release_store(first.url)).passed
+    assert verify_release(open_release_store(second.url)).passed
 
 
 def test_other_content_at_the_same_moment_is_refused_and_can_be_published_later(tmp_path: Path):
@@ -274,12 +282,44 @@ def race(publishers: list[Callable[[], Published]]) -> list[Published | ReleaseC
 def test_fault_45_two_publishers_of_the_same_content_make_one_release(tmp_path: Path):
     for attempt in range(5):
         store, curation = curation_in(tmp_path / str(attempt))
-        outcomes = race([partial(publish, store, curation, moment=moment) for moment in (MOMENT, LATER)])
-        published = [outcome for outcome in outcomes if isinstance(outcome, Published)]
-        assert len({outcome.name for outcome in published}) == 1
-        assert len(published) == 2
-        assert verify_release(published[0].url).passed
+        runs = {run: replace(curation, run_id=run) for run in ("run-1", "run-2")}
+        outcomes = race(
+            [partial(publish, store, one, moment=moment) for one, moment in zip(runs.values(), MOMENTS, strict=True)]
+        )
+        (won,) = [outcome for outcome in outcomes if isinstance(outcome, Published) and not outcome.already_there]
+        (lost,) = [outcome for outcome in outcomes if outcome is not won]
+        assert isinstance(lost, ReleaseConflict) or (lost.already_there and lost.name == won.name)
+        assert verify_release(open_release_store(won.url)).passed
         assert len({path.split("/")[0] for path in release_tree(tmp_path / str(attempt))}) == 1
+
+
+class OvertakenStore(LocalReleaseStore):
+    """Another publisher is at it, and faster: it commits just before this one would."""
+
+    def __init__(self, folder: Path, overtake: Callable[[], object]) -> None:
+        super().__init__(folder)
+        self.overtake = overtake
+
+    def put(self, path: str, pieces: Iterable[bytes], *, records: Counted = None) -> StoredFile:
+        if path.endswith(f"/{METADATA}"):
+            self.overtake()
+        return super().put(path, pieces, records=records)
+
+
+def test_fault_45_the_publisher_that_comes_second_says_which_run_won(tmp_path: Path):
+    store, curation = curation_in(tmp_path)
+    overtaken = OvertakenStore(tmp_path, partial(publish, store, replace(curation, run_id="fast"), moment=LATER))
+    with pytest.raises(ReleaseConflict, match=f"{NAME} was published by run fast while run slow was at it"):
+        publish(overtaken, replace(curation, run_id="slow"), moment=MOMENT)
+    again = publish(store, replace(curation, run_id="slow"), moment=MOMENT)
+    assert again.already_there
+    assert json.loads(b"".join(store.read(f"{NAME}/{METADATA}")))["curation_info"]["run_id"] == "fast"
+
+
+def test_fault_45_a_publisher_whose_own_commit_is_there_has_won(tmp_path: Path):
+    store, curation = curation_in(tmp_path)
+    overtaken = OvertakenStore(tmp_path, partial(publish, store, curation, moment=MOMENT))
+    assert not publish(overtaken, curation, moment=MOMENT).already_there
 
 
 def test_fault_45_of_publishers_of_different_content_under_one_name_one_wins(tmp_path: Path):
@@ -291,7 +331,7 @@ def test_fault_45_of_publishers_of_different_content_under_one_name_one_wins(tmp
         (published,) = [outcome for outcome in outcomes if isinstance(outcome, Published)]
         (refusal,) = [outcome for outcome in outcomes if isinstance(outcome, ReleaseConflict)]
         assert "belongs to other content" in refusal.what
-        assert verify_release(published.url).passed
+        assert verify_release(open_release_store(published.url)).passed
 
 
 def test_files_that_do_not_belong_are_a_conflict(tmp_path: Path):

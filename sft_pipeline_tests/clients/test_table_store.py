@@ -80,7 +80,7 @@ except Refused as refusal:
 """
 
 
-def test_a_full_disk_is_refused_and_the_table_that_was_there_stays(tmp_path: Path) -> None:
+def test_fault_46_a_full_disk_is_refused_and_the_table_that_was_there_stays(tmp_path: Path) -> None:
     """Regression: a file size limit ends writes the way a full disk does, with an OSError in mid-write."""
     tables = store(tmp_path)
     tables.write(KEY, TABLE, {})

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sft_pipeline.clients.release_store import LocalReleaseStore
+from sft_pipeline.clients.release_store import LocalReleaseStore, open_release_store
 from sft_pipeline.clients.verification import BLOCK_BYTES, Verification, verify_release, whole_lines
 from sft_pipeline.curation.invalid_records import invalid_records_reports
 from sft_pipeline.curation.plan import Plan
@@ -124,6 +124,10 @@ FORGED: dict[str, tuple[Callable[[], Samples], set[str]]] = {
         lambda: {**GOOD, "val-short": with_turns(GOOD["val-short"], 0, userMessage=" \u200b\n")},
         {"every_turn_has_a_user_message"},
     ),
+    "a secret in an answer": (
+        lambda: {**GOOD, "val-short": with_turns(GOOD["val-short"], 0, modelMessage=f"export KEY=ghp_{36 * 'a'}")},
+        {"no_secrets"},
+    ),
     "records in another order": (
         lambda: {**GOOD, "train-short": TRAIN_SHORT.reverse()},
         {"records_are_in_priority_order"},
@@ -210,6 +214,14 @@ DAMAGED: dict[str, tuple[Callable[[Files], object], set[str]]] = {
             "name_tells_what_is_inside",
             "validation_is_true",
         },
+    ),
+    "a redaction more than there is": (
+        lambda files: files.claim(lambda document: document["privacy"]["redacted"].update(jwt=1)),
+        {"privacy_is_told"},
+    ),
+    "names that are said to be pseudonyms": (
+        lambda files: files.claim(lambda document: document["privacy"].update(user_names="pseudonym")),
+        {"privacy_is_told"},
     ),
     "a report missing": (lambda files: (files.folder / REPORT).unlink(), {"files_are_all_there_and_no_others"}),
     "a file too many": (
@@ -334,7 +346,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_good_release_verifies(good: Path):
     for location in (str(good), good.as_uri()):
-        verification = verify_release(location)
+        verification = verify_release(open_release_store(location))
         assert verification.passed
         assert verification.url == good.as_uri()
         assert details(verification) == {}
@@ -343,7 +355,7 @@ def test_a_good_release_verifies(good: Path):
 @pytest.mark.parametrize("case", FORGED)
 def test_a_release_of_bad_records_does_not_verify(tmp_path: Path, case: str):
     samples, expected = FORGED[case]
-    assert failed(verify_release(str(forge(tmp_path, samples())))) == expected
+    assert failed(verify_release(open_release_store(str(forge(tmp_path, samples()))))) == expected
 
 
 @pytest.mark.parametrize("case", DAMAGED)
@@ -352,19 +364,19 @@ def test_a_damaged_release_does_not_verify(good: Path, tmp_path: Path, case: str
     copytree(good, folder)
     damage, expected = DAMAGED[case]
     damage(Files(folder))
-    verification = verify_release(str(folder))
+    verification = verify_release(open_release_store(str(folder)))
     assert failed(verification) == expected
     assert not verification.passed
 
 
 def test_every_finding_has_a_counter_example(good: Path):
     expected = [expected for _, expected in FORGED.values()] + [expected for _, expected in DAMAGED.values()]
-    assert {finding.name for finding in verify_release(str(good)).findings} == set.union(*expected)
+    assert {finding.name for finding in verify_release(open_release_store(str(good))).findings} == set.union(*expected)
 
 
 def test_a_renamed_folder_does_not_verify(good: Path, tmp_path: Path):
     copytree(good, tmp_path / "renamed")
-    told = details(verify_release(str(tmp_path / "renamed")))
+    told = details(verify_release(open_release_store(str(tmp_path / "renamed"))))
     assert set(told) == {"name_tells_what_is_inside"}
     assert "the folder says 'renamed'" in told["name_tells_what_is_inside"]
 
@@ -373,10 +385,10 @@ def test_an_interrupted_publication_is_not_a_release(good: Path, tmp_path: Path)
     copytree(good, tmp_path / NAME)
     (tmp_path / NAME / METADATA).unlink()
     with pytest.raises(Refused, match="is not a release") as refusal:
-        verify_release(str(tmp_path / NAME))
+        verify_release(open_release_store(str(tmp_path / NAME)))
     assert "metadata.json is written last" in refusal.value.remedy
     with pytest.raises(Refused, match="is not a release"):
-        verify_release(str(tmp_path / "nothing"))
+        verify_release(open_release_store(str(tmp_path / "nothing")))
 
 
 def test_findings_name_files_lines_and_at_most_five_ids_and_no_text(good: Path, tmp_path: Path):
@@ -386,12 +398,12 @@ def test_findings_name_files_lines_and_at_most_five_ids_and_no_text(good: Path, 
     sample = with_digests(pl.DataFrame(blank, schema=TRAIN_SHORT.schema))
     samples = {**GOOD, "train-short": sample, "train-medium": with_turns(GOOD["train-medium"], 0, userMessage=" ")}
     samples["val-short"] = with_turns(with_turns(GOOD["val-short"], 0, userMessage=""), 1, userMessage="")
-    told = details(verify_release(str(forge(tmp_path, samples))))
+    told = details(verify_release(open_release_store(str(forge(tmp_path, samples)))))
     ids = [*sample["conversationId"], samples["train-medium"]["conversationId"][0]]
     assert told["every_turn_has_a_user_message"] == f"{', '.join(ids)} and more, 7 in all"
     copytree(good, tmp_path / NAME, dirs_exist_ok=True)
     Files(tmp_path / NAME).change(FILE, lambda content: content.replace(b'"turnCount":', f'"{PRIVATE}":'.encode()))
-    verification = verify_release(str(tmp_path / NAME))
+    verification = verify_release(open_release_store(str(tmp_path / NAME)))
     assert details(verification)["lines_are_records"] == ", ".join(f"{FILE} line {number}" for number in (1, 2, 3, 4))
     assert PRIVATE not in str(verification) + str(told)
 
@@ -403,12 +415,12 @@ def test_findings_name_files_lines_and_at_most_five_ids_and_no_text(good: Path, 
 )
 def test_a_metadata_file_of_another_kind_does_not_verify(tmp_path: Path, content: bytes):
     (tmp_path / METADATA).write_bytes(content)
-    assert failed(verify_release(str(tmp_path))) == {"metadata_is_well_formed"}
+    assert failed(verify_release(open_release_store(str(tmp_path)))) == {"metadata_is_well_formed"}
 
 
 def test_reading_tells_how_far_it_is(good: Path):
     told: list[tuple[int, int]] = []
-    verify_release(str(good), progress=lambda done, total: told.append((done, total)))
+    verify_release(open_release_store(str(good)), progress=lambda done, total: told.append((done, total)))
     assert told == sorted(told)
     assert told[-1] == (15, 15)
 
@@ -421,20 +433,22 @@ def test_a_file_of_many_blocks_is_read_in_order(tmp_path: Path):
     told: list[tuple[int, int]] = []
     release = forge(tmp_path, {**GOOD, "train-short": sample})
     assert (release / FILE).stat().st_size > 1.5 * BLOCK_BYTES
-    assert verify_release(str(release), progress=lambda done, total: told.append((done, total))).passed
+    assert verify_release(
+        open_release_store(str(release)), progress=lambda done, total: told.append((done, total))
+    ).passed
     assert 0 < told[0][0] < 4
     Files(release).forge(FILE, lambda content: content + b"{}\n")
-    assert details(verify_release(str(release)))["lines_are_records"] == f"{FILE} line 5"
+    assert details(verify_release(open_release_store(str(release))))["lines_are_records"] == f"{FILE} line 5"
 
 
 def test_a_release_without_invalid_records_verifies(tmp_path: Path):
-    assert verify_release(str(forge(tmp_path, GOOD, rejected=rejected_rows()))).passed
+    assert verify_release(open_release_store(str(forge(tmp_path, GOOD, rejected=rejected_rows())))).passed
 
 
 def test_an_invalid_record_may_not_be_released(tmp_path: Path):
     conversation_id = VAL_LONG["conversationId"].item()
     rejected = rejected_rows((conversation_id, "val", "long", 11, "invalid", ["First turn has index 2"]))
-    told = details(verify_release(str(forge(tmp_path, GOOD, rejected=rejected))))
+    told = details(verify_release(open_release_store(str(forge(tmp_path, GOOD, rejected=rejected)))))
     assert told == {"invalid_records_are_told": f"{conversation_id} is released and invalid"}
 
 
@@ -442,7 +456,7 @@ def test_fault_32_metadata_cannot_point_outside_the_release(good: Path, tmp_path
     copytree(good, tmp_path / NAME)
     (tmp_path / "outside.json").write_text("{}")
     Files(tmp_path / NAME).claim(lambda document: _entry(document, REPORT).update(path="../outside.json"))
-    assert "files_are_all_there_and_no_others" in failed(verify_release(str(tmp_path / NAME)))
+    assert "files_are_all_there_and_no_others" in failed(verify_release(open_release_store(str(tmp_path / NAME))))
 
 
 @given(st.lists(st.binary(max_size=30).map(lambda piece: piece.replace(b"7", b"\n"))), st.integers(1, 40))

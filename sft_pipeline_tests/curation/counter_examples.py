@@ -8,6 +8,7 @@ from typing import Any
 from sft_pipeline.curation.rules import Rule, chunk_rule, conversation_rules, split_rule, violations
 from sft_pipeline_tests.conversations_world import (
     PLAN,
+    PSEUDONYMOUS,
     Row,
     conversation,
     conversations,
@@ -17,7 +18,7 @@ from sft_pipeline_tests.conversations_world import (
 
 CHUNKS = PLAN.chunks.count
 GOOD = some_id(split="train", chunk=2)
-RULES: tuple[Rule, ...] = (*conversation_rules(PLAN), chunk_rule(2, CHUNKS), split_rule("train"))
+RULES: tuple[Rule, ...] = (*conversation_rules(PSEUDONYMOUS), chunk_rule(2, CHUNKS), split_rule("train"))
 FATAL = tuple(rule for rule in RULES if rule.severity == "fatal")
 
 
@@ -51,6 +52,8 @@ COUNTER_EXAMPLES: dict[str, tuple[list[Row], list[str]]] = {
     "turn_count_matches_turns": ([good(turnCount=4)], []),
     "bucket_matches_turn_count": ([good(bucket="medium")], []),
     "every_turn_has_a_user_message": ([good(turnsArray=with_turn_2(userMessage="\u3164"))], []),
+    "user_names_are_pseudonyms": ([good(userName="octocat")], []),
+    "no_secrets": ([good(turnsArray=with_turn_2(modelMessage="it is AKIAIOSFODNN7EXAMPLE"))], []),
     "every_turn_has_a_model_message": ([good(turnsArray=with_turn_2(modelMessage=""))], []),
     "prompt_tokens_are_positive": ([good(promptTokens=0)], []),
     "completion_tokens_are_not_negative": ([good(completionTokens=-1)], []),
@@ -59,5 +62,5 @@ COUNTER_EXAMPLES: dict[str, tuple[list[Row], list[str]]] = {
 }
 """Rule -> rows that break it, and the other rules that no such rows can keep."""
 
-PRIVATE = ("question", "answer", "user of")
+PRIVATE = ("question", "answer", "user-", "AKIA")
 """Words of every message text and user name of these rows."""

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sft_pipeline.curation.rules import conversation_rules, violations
+from sft_pipeline_tests.conversations_world import PLAN, conversations
 from sft_pipeline_tests.curation.counter_examples import broken_rules, good, messages, with_turn_2
 
 INVISIBLE = [
@@ -41,7 +43,8 @@ class TestBlankMessages:
         assert messages(good(conversationId="\u00a0"))[0] == "Missing required fields: conversationId"
 
     def test_a_user_that_the_client_did_not_know_is_there(self) -> None:
-        assert messages(good(userName="undefined")) == []
+        rows = conversations(good(userName="undefined"))
+        assert violations(rows, conversation_rules(PLAN), PLAN).is_empty()
 
     @given(st.text(st.sampled_from("".join(INVISIBLE[:20])), max_size=20))
     def test_any_mixture_of_them_is_no_message(self, text: str) -> None:

@@ -23,6 +23,7 @@ SECTIONS = (
     "actual_counts",
     "output_files",
     "validation",
+    "privacy",
     "rejected",
     "repairs",
     "shortfall",
@@ -78,6 +79,10 @@ MALFORMED: dict[str, tuple[Change, str]] = {
     ),
     "a count that is null": (lambda d: d["repairs"].update(retriedTurns=None), "repairs.retriedTurns (int_type)"),
     "a count below 0": (lambda d: d["rejected"].update(total=-1), "rejected.total (greater_than_equal)"),
+    "a count of secrets below 0": (
+        lambda d: d["privacy"]["redacted"].update(jwt=-1),
+        "privacy.redacted.jwt (greater_than_equal)",
+    ),
     "a count as text": (
         lambda d: d["rejected"]["by_reason"].update(invalid="3"),
         "rejected.by_reason.invalid (int_type)",

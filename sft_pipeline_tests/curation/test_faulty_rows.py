@@ -6,7 +6,16 @@ import pytest
 from sft_pipeline.curation.hashing import chunk_of
 from sft_pipeline.curation.rules import chunk_rule, conversation_rules, judge, violations
 from sft_pipeline.plans import read_plan
-from sft_pipeline_tests.conversations_world import BY_USER, PLAN, conversation, conversations, some_id, split_of, turn
+from sft_pipeline_tests.conversations_world import (
+    BY_USER,
+    PLAN,
+    conversation,
+    conversations,
+    some_id,
+    split_of,
+    turn,
+    with_names,
+)
 from sft_pipeline_tests.curation.counter_examples import GOOD, RULES, broken_rules, good
 
 
@@ -64,7 +73,7 @@ class TestFaultyRows:
         assert found[1]["rule"].unique().to_list() == ["split_matches_hash"]
 
     def test_a_plan_that_does_not_split_expects_all(self) -> None:
-        plan = read_plan("production_100k")
+        plan = with_names(read_plan("production_100k"))
         frame = conversations(conversation(GOOD, plan=plan), conversation(some_id(split="train", chunk=1)))
         assert violations(frame, conversation_rules(plan), plan)["message"].to_list() == [
             "Split mismatch: all by hash is in train"

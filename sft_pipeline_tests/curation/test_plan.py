@@ -55,6 +55,11 @@ class TestRefusals:
             (changed("count = 40 ", "count = 100 "), "chunks.count"),
             (changed("days = 15 ", 'days = "ago(15d)" '), "window.days"),
             (changed('by = "conversation"', 'by = "hash"'), "split.by"),
+            (changed('user_names = "pseudonym"', 'user_names = "hidden"'), "privacy.user_names"),
+            (changed('secrets = "redact"', "secrets = true"), "privacy.secrets"),
+            (changed('secrets = "redact"', 'secrets = "redact"\nkey = "k"'), "privacy.key: unknown key"),
+            (changed('testvscode_test/v4"', 'testvscode_test/v4?sig=hunter2"'), "places.releases: "),
+            (changed('cluster = "https://', 'cluster = "https://me:hunter2@'), "places.cluster: "),
             (changed('by = "conversation"', 'by = "none"'), 'split.by = "none" needs split.shares = { all = 100 }'),
             (changed("train = { short = 40000", "train = { short = 0"), "sample.targets.train.short"),
             (changed('prefix = "vscodedata"', 'prefix = "../vscodedata"'), "release.prefix"),
@@ -66,6 +71,7 @@ class TestRefusals:
         what = refusal(text)
         assert what.startswith("plan mine.toml: ")
         assert told in what
+        assert "hunter2" not in what
 
     def test_all_problems_are_told_at_once(self) -> None:
         text = PRODUCTION.replace("days = 15", "days = 0").replace("count = 40", "count = 0")
@@ -182,12 +188,21 @@ class TestVersions:
             ("train = 83, val = 9, test = 8", "test = 8, train = 83, val = 9"),
             ('by = "conversation"', 'by = "user"'),
             ('query = "production/sft_candidates_hash_chunked"', 'query = "mine"'),
+            ('user_names = "pseudonym"', 'user_names = "as_is"'),
+            ('secrets = "redact"', 'secrets = "keep"'),
         ],
     )
     def test_chunks_are_made_anew_after_a_change_of_what_they_hold(self, old: str, new: str) -> None:
         plan, other = read_plan("production"), parse_plan(changed(old, new), source="mine.toml")
         assert other.extraction_version() != plan.extraction_version()
         assert other.version() != plan.version()
+
+    def test_a_plan_that_says_nothing_of_privacy_lets_the_least_leave(self) -> None:
+        silent = parse_plan(
+            re.sub(r"(?m)^(\[privacy\]|user_names = .*|secrets = .*)\n", "", PRODUCTION), source="mine.toml"
+        )
+        assert (silent.privacy.user_names, silent.privacy.secrets) == ("pseudonym", "redact")
+        assert silent.version() == read_plan("production").version()
 
     def test_comments_change_nothing(self) -> None:
         stripped = "\n".join(line.partition("#")[0] for line in PRODUCTION.splitlines())

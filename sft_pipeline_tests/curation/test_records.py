@@ -15,7 +15,7 @@ from sft_pipeline.curation.tables import RECORD_FIELDS, REPAIRS, TURN_SCHEMA
 from sft_pipeline_tests.conversations_world import Row, candidate, conversation, conversations, light_rows, turn
 
 GOLDEN = (
-    '{"conversationId":"c-1","userName":"user of c-1","split":"train","bucket":"short","turnCount":3,'
+    '{"conversationId":"c-1","userName":"user-a6f7ef47ee8dc84af9056a30","split":"train","bucket":"short","turnCount":3,'
     '"minTurnIndex":1,"maxTurnIndex":3,"capturedTurnCount":3,"isComplete":true,"promptTokens":300,'
     '"completionTokens":30,"llmCallCount":3,"firstTime":"2025-08-02T09:30:00.000000Z",'
     '"lastTime":"2025-08-02T09:33:00.000000Z","models":["gpt-5"],"turnsArray":[{"turnIndex":1,'

@@ -93,7 +93,13 @@ class TestMessages:
         ("fields", "told"),
         [
             ({"turnCount": 6, "turnsArray": turns_up_to(6)}, ["Bucket mismatch: short bucket has 6 turns"]),
-            ({"userName": None}, ["Missing required fields: userName"]),
+            ({"userName": ""}, ["Missing required fields: userName"]),
+            ({"userName": None}, ["Missing required fields: userName", "userName is no pseudonym"]),
+            ({"userName": "user-0123"}, ["userName is no pseudonym"]),
+            (
+                {"turnsArray": with_turn_2(userMessage="ghp_" + 36 * "a", modelMessage="sk-" + 48 * "b")},
+                ["Secrets in 1 turns"],
+            ),
             ({"minTurnIndex": 2}, ["Incomplete: 3 of 3 turns captured"]),
             ({"maxTurnIndex": 5}, ["Incomplete: 3 of 5 turns captured"]),
             (
@@ -156,6 +162,7 @@ class TestNulls:
             "turn_count_matches_turns",
             "every_turn_has_a_user_message",
             "every_turn_has_a_model_message",
+            "no_secrets",
         }
 
     def test_an_empty_list_of_turns_has_no_first_turn(self) -> None:

@@ -73,6 +73,11 @@ class TestPlansThatShip:
         assert plan.release.stamp_format == "%Y%m%d_%H%M%S"
 
     @pytest.mark.parametrize("name", plan_names())
+    def test_secrets_are_redacted_and_names_are_pseudonyms_where_there_are_people(self, name: str) -> None:
+        privacy = read_plan(name).privacy
+        assert (privacy.user_names, privacy.secrets) == ("as_is" if name == "demo" else "pseudonym", "redact")
+
+    @pytest.mark.parametrize("name", plan_names())
     def test_buckets_are_3_to_5_6_to_10_and_11_to_20_turns(self, name: str) -> None:
         plan = read_plan(name)
         assert [(bucket.name, bucket.turns) for bucket in plan.buckets] == [

@@ -40,6 +40,7 @@ window = { days = 15, first_day = 2026-10-01 }
 chunks = { count = 4 }
 split = { by = "none", shares = { all = 100 } }
 buckets = [{ name = "short", turns = [3, 5] }]
+privacy = { user_names = "as_is" }
 release = { prefix = "faulty", stamp_format = "%Y%m%d_%H%M%S", data_source = "synthetic" }
 
 [sample]

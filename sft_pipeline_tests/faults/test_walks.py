@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from sft_pipeline.clients.queries.catalog import Query
+from sft_pipeline.clients.release_store import open_release_store
 from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.clients.verification import verify_release
 from sft_pipeline.curation.refusal import Refused
@@ -110,7 +111,7 @@ def test_a_walk_against_the_service_releases_the_bytes_of_the_embedded_engine(em
     assert list(served.files()) == ["short_3_to_5_turns.json"]
     assert served.files() == embedded.files()
     [release] = served.releases()
-    assert verify_release(release).passed
+    assert verify_release(open_release_store(release)).passed
     for chunk in CHUNKS:
         key = TableKey("conversation_chunks", KEY, chunk)
         assert served.tables.read(key).equals(embedded.tables.read(key))

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -19,8 +21,8 @@ GRAPH = {
 
 
 @pytest.fixture(scope="module")
-def definitions() -> dg.Definitions:
-    return assemble(read_settings({}))
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return assemble(read_settings({"SFT_HOME": str(tmp_path_factory.mktemp("home"))}))
 
 
 def test_the_graph_is_the_one_that_is_documented(definitions: dg.Definitions) -> None:
@@ -72,5 +74,5 @@ def test_a_check_is_blocking_exactly_when_its_claim_is_fatal(definitions: dg.Def
 
 
 @pytest.mark.parametrize("plan", plan_names())
-def test_every_plan_that_ships_can_be_loaded(plan: str) -> None:
-    dg.Definitions.validate_loadable(assemble(read_settings({}, plan=plan)))
+def test_every_plan_that_ships_can_be_loaded(plan: str, tmp_path: Path) -> None:
+    dg.Definitions.validate_loadable(assemble(read_settings({"SFT_HOME": str(tmp_path)}, plan=plan)))

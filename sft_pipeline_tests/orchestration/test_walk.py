@@ -6,16 +6,17 @@ import polars as pl
 import pytest
 
 from sft_pipeline.clients.release_store import open_release_store
-from sft_pipeline.clients.table_store import TableKey
+from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.clients.verification import verify_release
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.instance import open_instance
 from sft_pipeline.orchestration.metadata import left_out
+from sft_pipeline.orchestration.settings import read_settings
 from sft_pipeline.orchestration.walk import ChecksFailedError, walk, walk_steps
 from sft_pipeline.telemetry.events import MESSAGE_TEXT, write_events
 from sft_pipeline.telemetry.synthesis import TRUTH_FILE, generate
-from sft_pipeline_tests.orchestration.walked_world import KEY, WINDOW, Recorder, World
+from sft_pipeline_tests.orchestration.walked_world import KEY, SMALL_PLAN, WINDOW, Recorder, World
 
 CELLS = 9
 
@@ -23,7 +24,7 @@ CELLS = 9
 def test_the_walk_ends_with_a_release_that_verifies(walked: World) -> None:
     release = walked.table("sample_release").row(0, named=True)
     assert release["records"] == 52
-    assert verify_release(release["url"]).passed
+    assert verify_release(open_release_store(release["url"])).passed
 
 
 def test_every_conversation_looked_at_is_kept_or_left_out_for_the_reason_it_was_made_for(walked: World) -> None:
@@ -159,7 +160,7 @@ def test_a_shortfall_that_is_allowed_is_published_and_told(walked: World, tmp_pa
     release = world.table("sample_release").row(0, named=True)
     metadata = b"".join(open_release_store(settings.releases).read(f"{release['name']}/metadata.json"))
     assert b'"train-long": {\n      "want": 1000' in metadata
-    assert verify_release(release["url"]).passed
+    assert verify_release(open_release_store(release["url"])).passed
 
 
 def test_one_split_can_be_sampled_and_published_alone(walked: World, tmp_path: Path) -> None:
@@ -172,11 +173,52 @@ def test_one_split_can_be_sampled_and_published_alone(walked: World, tmp_path: P
 
 
 def damaged_release(world: World) -> Path:
-    """The release of a copied world, with one data file less."""
+    """The release of a copied world, with one data file changed."""
     release = world.table("sample_release")["name"][0]
     folder = Path(world.settings.releases) / release
-    (folder / "val" / "long_11_to_20_turns.json").unlink()
+    file = folder / "val" / "long_11_to_20_turns.json"
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content.replace(b'"turnCount"', b'"turnCounT"', 1))
     return folder
+
+
+def test_a_file_that_was_removed_from_a_release_comes_back(walked: World, tmp_path: Path) -> None:
+    world = walked.copy(tmp_path)
+    before = world.released_files()
+    folder = Path(world.settings.releases) / world.table("sample_release")["name"][0]
+    (folder / "val" / "long_11_to_20_turns.json").unlink()
+    next(folder.glob("invalid_records_*")).unlink()
+    made = world.made()
+    assert made == {**dict.fromkeys(made, 0), "sample_release": 1}
+    assert world.released_files() == before
+    assert verify_release(open_release_store(str(folder))).passed
+
+
+OTHER_TARGETS = SMALL_PLAN.replace("short = 20", "short = 24").replace('name = "small"', 'name = "other"')
+
+
+def test_two_plans_on_one_place_keep_to_themselves(walked: World, tmp_path: Path) -> None:
+    """Regression: the second plan's tables were taken for the first one's, and its release was told as theirs."""
+    world = walked.copy(tmp_path)
+    other = tmp_path / "other.toml"
+    other.write_text(OTHER_TARGETS, encoding="utf-8")
+    told: list[str] = []
+    for plan in (tmp_path / "small.toml", other, tmp_path / "small.toml"):
+        shared = {"SFT_HOME": str(tmp_path / "home"), "SFT_TELEMETRY": str(world.telemetry)}
+        settings = read_settings({**shared, "SFT_STORAGE": str(tmp_path / "shared")}, plan=str(plan))
+        with open_instance(settings) as instance:
+            walk(settings, instance, walk_steps(settings.plan, WINDOW), Recorder())
+        told.append(TableStore(settings.storage).read(TableKey("sample_release", KEY))["name"][0])
+    assert told[0] == told[2] != told[1]
+
+
+def test_a_table_that_another_instance_stored_is_not_taken_for_ones_own(walked: World, tmp_path: Path) -> None:
+    world = walked.copy(tmp_path)
+    key = TableKey("samples", KEY, "val-long")
+    notes = {name: text for name, text in world.tables.notes(key).items() if not name.startswith("ARROW")}
+    world.tables.write(key, world.table("samples", "val-long").head(0), {**notes, "version": "another"})
+    assert world.made("samples")["samples"] == 1
 
 
 def test_a_release_that_was_moved_away_is_published_again_under_its_name(walked: World, tmp_path: Path) -> None:
@@ -184,7 +226,7 @@ def test_a_release_that_was_moved_away_is_published_again_under_its_name(walked:
     folder = damaged_release(world)
     shutil.rmtree(folder)
     assert world.made()["sample_release"] == 1
-    assert verify_release(str(folder)).passed
+    assert verify_release(open_release_store(str(folder))).passed
 
 
 def test_a_failed_blocking_check_is_not_forgotten_by_the_next_walk(walked: World, tmp_path: Path) -> None:

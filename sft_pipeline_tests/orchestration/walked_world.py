@@ -4,6 +4,7 @@ Belongs here: values that tests of orchestration start from. Does not belong her
 """
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -29,6 +30,7 @@ split = { by = "conversation", shares = { train = 83, val = 9, test = 8 } }
 buckets = [
   { name = "short", turns = [3, 5] }, { name = "medium", turns = [6, 10] }, { name = "long", turns = [11, 20] },
 ]
+privacy = { user_names = "as_is" }
 release = { prefix = "small", stamp_format = "%Y%m%d_%H%M%S", data_source = "synthetic" }
 
 [sample]
@@ -54,6 +56,9 @@ class Recorder:
         """Nothing to remember."""
 
     def querying(self, step: Step, progress: Progress) -> None:
+        """Nothing to remember."""
+
+    def sending(self, step: Step, told: Callable[[], str]) -> None:
         """Nothing to remember."""
 
     def partition_done(self, step: Step, partition: str) -> None:

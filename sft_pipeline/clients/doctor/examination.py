@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import url2pathname
 
-from sft_pipeline.clients.doctor.findings import Finding, folder_finding, not_looked_at, ok, problem, refusal
+from sft_pipeline.clients.doctor.findings import (
+    Finding,
+    container_finding,
+    folder_finding,
+    not_looked_at,
+    ok,
+    problem,
+    refusal,
+)
 from sft_pipeline.clients.doctor.setup import Setup
 from sft_pipeline.clients.doctor.sources import SIGN_IN, SOURCE, cluster_findings, embedded_findings
 from sft_pipeline.clients.kusto.addresses import AZURE_MONITOR_SECONDS, Service, server_timeout_allowed, service_of
@@ -39,8 +47,8 @@ def examine(setup: Setup) -> Iterator[Finding]:
     yield _window(setup)
     if setup.cluster and source.state == "ok":
         yield from _limits(setup)
-    yield _folder("tables", setup.tables)
-    yield _folder("releases", setup.releases)
+    yield _place("tables", setup.tables, setup)
+    yield _place("releases", setup.releases, setup)
     if source.state != "ok":
         yield not_looked_at(SOURCE, "no source is configured that can be asked")
     elif setup.cluster:
@@ -98,9 +106,10 @@ def _queries(setup: Setup) -> Finding:
     return ok("queries at a time", str(count))
 
 
-def _folder(name: str, place: str) -> Finding:
+def _place(name: str, place: str, setup: Setup) -> Finding:
+    """Where something is kept: a container or a folder."""
+    if name in setup.containers:
+        return container_finding(name, setup.containers[name])
     if place.startswith("file://"):
         place = url2pathname(place.removeprefix("file://").removeprefix("localhost"))
-    if "://" in place:
-        return not_looked_at([name], f"{place} shows its rights when something is written")
     return folder_finding(name, Path(place))

@@ -1,6 +1,6 @@
 """What an examination finds: one line per thing that was looked at.
 
-Belongs here: the finding, and findings about folders. Does not belong here: rendering (commands.doctor).
+Belongs here: the finding, and findings about folders and containers. Does not belong here: rendering (commands.doctor).
 """
 
 import shutil
@@ -10,10 +10,19 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Literal
 
+from sft_pipeline.clients.blob.connecting import Container, Entry
+from sft_pipeline.clients.blob.places import is_there, require_rights
 from sft_pipeline.clients.disk import refusing
 from sft_pipeline.curation.refusal import Refused
 
 State = Literal["ok", "problem", "not_looked_at"]
+
+ENTERED: dict[Entry, str] = {
+    "key": "by the account's key",
+    "sas": "by a shared access signature",
+    "login": "by the Azure login",
+}
+"""How each way into a container is told."""
 
 
 @dataclass(frozen=True)
@@ -63,3 +72,15 @@ def folder_finding(name: str, folder: Path) -> Finding:
         return refusal(name, refused)
     made = "" if there == folder else ", made when it is needed"
     return ok(name, f"{folder}: writable, {free / 1e9:,.0f} GB free{made}")
+
+
+def container_finding(name: str, container: Container) -> Finding:
+    """Whether a container is there, and what may be done in it; nothing stays behind."""
+    place, entered = container.place, ENTERED[container.entry]
+    try:
+        if not is_there(container):
+            return ok(name, f"{place.url}: entered {entered}, made when it is needed")
+        require_rights(container)
+    except Refused as refused:
+        return refusal(name, refused)
+    return ok(name, f"{place.url}: entered {entered}, may be listed, read and written")

@@ -3,10 +3,12 @@
 Belongs here: the values. Does not belong here: where they come from (orchestration.settings), looking (examination).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from sft_pipeline.clients.blob.connecting import Container
 from sft_pipeline.clients.kusto.connecting import ServicePrincipal
 
 
@@ -30,7 +32,8 @@ class Setup:
         queries_at_a_time: as configured.
         pool_limit: what the Dagster instance allows at a time, where there is one.
         tables: where intermediate tables lie.
-        releases: the folder of releases.
+        releases: where releases are published.
+        containers: of `tables` and `releases`, where those are no folders.
         reach_seconds: how long to wait for a cluster's first word.
     """
 
@@ -48,6 +51,7 @@ class Setup:
     queries_at_a_time: int
     tables: str
     releases: str
+    containers: Mapping[str, Container] = field(default_factory=dict[str, Container])
     credentials: ServicePrincipal = field(default_factory=ServicePrincipal)
     pool_limit: int | None = None
     reach_seconds: float = 10.0

@@ -16,7 +16,9 @@ from sft_pipeline.curation.records import table_version
 from sft_pipeline.curation.tables import Conversation, RejectedConversation
 from sft_pipeline.orchestration.metadata import counts_table, reasons, row_count, schema_metadata
 from sft_pipeline.orchestration.partitions import parts_of, plan_partitions
+from sft_pipeline.orchestration.pseudonym_key import PseudonymsResource
 from sft_pipeline.orchestration.resources import KustoResource, extraction_code_version, plan_query
+from sft_pipeline.orchestration.staleness import observed
 
 GROUP = "ingestion"
 OWNERS = ["team:sft-pipeline"]
@@ -24,12 +26,12 @@ POOL = "kusto"
 """Its limit (5 by default) is the number of queries a Log Analytics user may run at a time."""
 
 
-def ingestion_assets(plan: Plan) -> list[dg.AssetsDefinition]:
-    """`app_events`, `conversation_chunks` and `rejected_conversations` of a plan."""
+def ingestion_assets(plan: Plan, key_id: str) -> list[dg.AssetsDefinition]:
+    """`app_events`, `conversation_chunks` and `rejected_conversations` of a plan and a pseudonym key (its id)."""
     source = dg.AssetSpec(
         "app_events", description="Raw telemetry: the AppEvents table.", group_name=GROUP, owners=OWNERS
     )
-    return [_app_events(source), _conversation_chunks(plan, source)]
+    return [_app_events(source), _conversation_chunks(plan, source, extraction_code_version(plan, key_id))]
 
 
 def _app_events(source: dg.AssetSpec) -> dg.AssetsDefinition:
@@ -40,7 +42,7 @@ def _app_events(source: dg.AssetSpec) -> dg.AssetsDefinition:
     return app_events
 
 
-def _conversation_chunks(plan: Plan, source: dg.AssetSpec) -> dg.AssetsDefinition:
+def _conversation_chunks(plan: Plan, source: dg.AssetSpec, code_version: str) -> dg.AssetsDefinition:
     query = plan_query(plan)
 
     @dg.multi_asset(
@@ -50,36 +52,37 @@ def _conversation_chunks(plan: Plan, source: dg.AssetSpec) -> dg.AssetsDefinitio
         pool=POOL,
         outs={
             "conversation_chunks": _table(
-                plan,
+                code_version,
                 Conversation,
                 "Complete, valid agent conversations of one hash chunk, one row each, turns nested.",
             ),
             "rejected_conversations": _table(
-                plan,
+                code_version,
                 RejectedConversation,
                 "The conversations of the chunk that were left out, each with its reason and errors.",
             ),
         },
     )
     def conversation_chunks(
-        context: dg.AssetExecutionContext, kusto: KustoResource
+        context: dg.AssetExecutionContext, kusto: KustoResource, pseudonyms: PseudonymsResource
     ) -> Iterator[dg.Output[pl.DataFrame]]:
         """Query one chunk of one window and tell the conversations that can be trained on from the others."""
         parts = parts_of(context.partition_key)
         number = plan.chunk_keys.index(parts.part)
+        source = _source(context.instance, kusto)
         answer = kusto.chunks().take(query, chunk_parameters(plan, parts.day, chunk=number))
         for column in unread_columns(answer.rows):
             context.log.warning(f"the query gives a column {column}, which is not read")
-        yield from _outputs(curate_chunk(answer.rows, plan, chunk=number), answer)
+        yield from _outputs(curate_chunk(answer.rows, plan, chunk=number, key=pseudonyms.key(plan)), answer, source)
 
     return conversation_chunks
 
 
-def _table(plan: Plan, table: type[dy.Schema], description: str) -> dg.AssetOut:
+def _table(code_version: str, table: type[dy.Schema], description: str) -> dg.AssetOut:
     return dg.AssetOut(
         description=description,
         metadata=schema_metadata(table),
-        code_version=extraction_code_version(plan),
+        code_version=code_version,
         group_name=GROUP,
         owners=OWNERS,
         kinds={"kusto", "polars", "parquet"},
@@ -87,7 +90,13 @@ def _table(plan: Plan, table: type[dy.Schema], description: str) -> dg.AssetOut:
     )
 
 
-def _outputs(chunk: CuratedChunk, answer: ChunkAnswer) -> Iterator[dg.Output[pl.DataFrame]]:
+def _source(instance: dg.DagsterInstance, kusto: KustoResource) -> str:
+    """The version of the telemetry, unless it is another than a walk observed: the walk may have asked before."""
+    version, (last, _) = kusto.client().fingerprint(), observed(instance, "app_events")
+    return version if last in {None, version} else "changed meanwhile"
+
+
+def _outputs(chunk: CuratedChunk, answer: ChunkAnswer, source: str) -> Iterator[dg.Output[pl.DataFrame]]:
     yield dg.Output(
         chunk.conversations,
         output_name="conversation_chunks",
@@ -101,11 +110,17 @@ def _outputs(chunk: CuratedChunk, answer: ChunkAnswer) -> Iterator[dg.Output[pl.
             "columns not read": ", ".join(unread_columns(answer.rows)) or "none",
             "megabytes": round(chunk.conversations.estimated_size("mb"), 1),
             "repairs": counts_table(chunk.repairs, name="repair"),
+            "secrets redacted": counts_table(chunk.redacted, name="kind"),
+            "source": source,
         },
     )
     yield dg.Output(
         chunk.rejected,
         output_name="rejected_conversations",
         data_version=dg.DataVersion(table_version(chunk.rejected)),
-        metadata={**row_count(chunk.rejected), "reasons": counts_table(reasons(chunk.rejected), name="reason")},
+        metadata={
+            **row_count(chunk.rejected),
+            "reasons": counts_table(reasons(chunk.rejected), name="reason"),
+            "source": source,
+        },
     )

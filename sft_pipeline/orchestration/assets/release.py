@@ -17,11 +17,13 @@ from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import Curation, Source
 from sft_pipeline.curation.rules import conversation_rules, require_valid, split_rule
 from sft_pipeline.curation.sampling import cell_counts, choose, require_filled
+from sft_pipeline.curation.secrets import SECRET_KINDS, redaction_counts
 from sft_pipeline.curation.sections import validation_counts
 from sft_pipeline.curation.tables import Artifact, PublishedRelease, schema_of
 from sft_pipeline.orchestration.automation import ON_NEW_DATA
 from sft_pipeline.orchestration.metadata import counts_table, reasons, repaired, row_count, schema_metadata
 from sft_pipeline.orchestration.partitions import Partitions, parts_of, plan_partitions
+from sft_pipeline.orchestration.passed_checks import require_passed
 from sft_pipeline.orchestration.resources import (
     KustoResource,
     ReleasesResource,
@@ -35,6 +37,8 @@ OWNERS = ["team:sft-pipeline"]
 SOFTWARE = ("sft-pipeline", "dagster", "polars")
 BROKEN = "broken: "
 """Prefix of the notes by which the file of an artifact's row tells how many records break which rule."""
+REDACTED = "redacted: "
+"""Prefix of those that tell how many secrets of which kind stand redacted."""
 
 
 def release_assets(plan: Plan) -> list[dg.AssetsDefinition]:
@@ -60,14 +64,23 @@ def _sample_artifacts(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition
         cell = plan.cell(parts_of(context.partition_key).part)
         require_valid(samples, [*conversation_rules(plan), split_rule(cell.split)], plan, name=cell.key)
         artifact = upload_artifact(releases.store(), cell, samples, table_version(samples))
-        broken = {f"{BROKEN}{rule}": count for rule, _, count in validation_counts(samples, plan).iter_rows()}
         return dg.Output(
             artifact,
             data_version=dg.DataVersion(table_version(artifact)),
-            metadata={**row_count(samples), **artifact.select("url", "bytes", "sha256").row(0, named=True), **broken},
+            metadata={
+                **row_count(samples),
+                **artifact.select("url", "bytes", "sha256").row(0, named=True),
+                **_noted(samples, plan),
+            },
         )
 
     return sample_artifacts
+
+
+def _noted(samples: pl.DataFrame, plan: Plan) -> dict[str, int]:
+    """What a release tells about the records of its cells: counted once, when their file is written."""
+    broken = {f"{BROKEN}{rule}": count for rule, _, count in validation_counts(samples, plan).iter_rows()}
+    return {**broken, **{f"{REDACTED}{kind}": count for kind, count in redaction_counts(samples).items()}}
 
 
 def _sample_release(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition:
@@ -92,9 +105,10 @@ def _sample_release(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition:
     ) -> dg.Output[pl.DataFrame]:
         """The published release of a window; its metadata.json, written last, proves what the files hold."""
         require_filled(conversations, plan)
+        require_passed(plan, context.instance, context.partition_key)
         _require_current(plan, tables.store(), context.partition_key, sample_artifacts.collect(), conversations)
         source = (sample_artifacts.collect(), rejected_conversations.collect(), conversations)
-        curation = _curation(plan, date.fromisoformat(context.partition_key), source, kusto, tables.store())
+        curation = _curation(plan, context, source, kusto, tables.store())
         published = publish(releases.store(), curation, moment=datetime.now(UTC).replace(microsecond=0))
         release = _release_row(published, curation)
         return dg.Output(
@@ -132,13 +146,13 @@ def _require_current(
 
 def _curation(
     plan: Plan,
-    day: date,
+    context: dg.AssetExecutionContext,
     source: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame],
     kusto: KustoResource,
     tables: TableStore,
 ) -> Curation:
     artifacts, rejected, candidates = source
-    query, client = plan_query(plan), kusto.client()
+    query, client, day = plan_query(plan), kusto.client(), date.fromisoformat(context.partition_key)
     return Curation(
         plan=plan,
         source=Source(client.cluster, client.database, query.path, query.sha256),
@@ -147,8 +161,10 @@ def _curation(
         counts=cell_counts(candidates, plan),
         rejected=rejected.drop("part"),
         validation=_validation(plan, tables, day, artifacts),
+        redacted=_redacted(tables, day, artifacts),
         repairs=repaired(plan, tables, day.isoformat()),
         versions={name: version(name) for name in SOFTWARE},
+        run_id=context.run.run_id,
     )
 
 
@@ -159,6 +175,12 @@ def _validation(plan: Plan, tables: TableStore, day: date, artifacts: pl.DataFra
         notes = tables.notes(TableKey("sample_artifacts", day.isoformat(), cell))
         rows += [(rule.name, records, int(notes[BROKEN + rule.name])) for rule in conversation_rules(plan)]
     return pl.DataFrame(rows, {"rule": pl.String, "checked": pl.Int64, "broken": pl.Int64}, orient="row")
+
+
+def _redacted(tables: TableStore, day: date, artifacts: pl.DataFrame) -> dict[str, int]:
+    """The secrets that the artifacts' files noted as redacted when they were written, by kind."""
+    notes = [tables.notes(TableKey("sample_artifacts", day.isoformat(), cell)) for cell in artifacts["cell"]]
+    return {kind.name: sum(int(note[REDACTED + kind.name]) for note in notes) for kind in SECRET_KINDS}
 
 
 def _release_row(published: Published, curation: Curation) -> pl.DataFrame:

@@ -123,9 +123,8 @@ class TestConfiguration:
         (tmp_path / "tables").mkdir(mode=0o500)
         assert "permission denied" in only_problem(setup).told
 
-    def test_places_that_are_no_folders(self, setup: Setup, tmp_path: Path) -> None:
-        findings = found(replace(setup, tables="az://container/prefix", releases=(tmp_path / "a b").as_uri()))
-        assert findings["tables"].state == "not_looked_at"
+    def test_a_folder_named_by_a_url(self, setup: Setup, tmp_path: Path) -> None:
+        findings = found(replace(setup, releases=(tmp_path / "a b").as_uri()))
         assert f"{tmp_path / 'a b'}: writable" in findings["releases"].told
 
     def test_a_telemetry_folder_that_is_empty_or_unreadable(self, setup: Setup, tmp_path: Path) -> None:

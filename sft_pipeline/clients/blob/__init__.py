@@ -1,0 +1,1 @@
+"""Azure Blob Storage: addresses, credentials, uploads, downloads, and a release store on them. No Dagster."""
