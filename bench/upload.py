@@ -1,6 +1,6 @@
 """A file of a gigabyte to a blob service on the loopback: this project and azure-storage-blob alone.
 
-`python -m bench.upload` needs Azurite (`make azurite-install`). Each run gets a new one, in memory, and its own process:
+`python -m bench.upload` needs Azurite (`make azurite-install`). Each run gets a new one, in memory, and a process:
 
 - ours: `BlobReleaseStore.put`: MD5 of every block and of the blob, SHA-256, create-only commit;
 - bare: `BlobClient.upload_blob` with as many connections, nothing checked;

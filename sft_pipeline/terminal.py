@@ -5,10 +5,11 @@ Belongs here: rendering with rich. Does not belong here: commands (cli), any com
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from threading import current_thread
+from threading import current_thread, main_thread
 
 import polars as pl
 from rich.console import Console, RenderableType
@@ -68,12 +69,20 @@ def progress_bar() -> Bars:
 @contextmanager
 def counting(description: str) -> Generator[Callable[[int, int], None]]:
     """A bar for work that reports (done, total)."""
+    _hear_interrupts()
     with progress_bar() as progress:
         task = progress.add_task(description, total=None)
         try:
             yield lambda done, total: progress.update(task, completed=done, total=total)
         finally:
             progress.update(task, visible=progress.tasks[0].total is not None)  # nothing was begun: nothing stays
+
+
+def _hear_interrupts() -> None:
+    """Importing Polars makes a main thread that waits deaf to Ctrl-C until its wait ends; a handler set anew hears."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not None and current_thread() is main_thread():
+        signal.signal(signal.SIGINT, handler)
 
 
 PREPARING = "staging raw events"

@@ -19,7 +19,7 @@ from sft_pipeline.clients.verification import Progress, verify_release
 from sft_pipeline.curation.claimed import MalformedMetadataError, read_claimed
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import METADATA
-from sft_pipeline.curation.rules import IDS_SHOWN
+from sft_pipeline.curation.validating import IDS_SHOWN
 
 READERS = 8
 """How many metadata.json are asked for at a time: a distant store answers each in tens of milliseconds."""

@@ -16,8 +16,8 @@ from sqlalchemy.exc import OperationalError
 from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.commands.windows import window_or_newest
 from sft_pipeline.curation.refusal import Refused
-from sft_pipeline.curation.rules import InvalidRecordsError
 from sft_pipeline.curation.sampling import cell_counts
+from sft_pipeline.curation.validating import InvalidRecordsError
 from sft_pipeline.orchestration.instance import open_instance, prepare_instance
 from sft_pipeline.orchestration.metadata import left_out, repaired
 from sft_pipeline.orchestration.partitions import parts_of

@@ -17,7 +17,7 @@ from sft_pipeline.curation.claimed import File
 from sft_pipeline.curation.evidence import Evidence
 from sft_pipeline.curation.invalid_records import invalid_records, invalid_records_name
 from sft_pipeline.curation.release import METADATA, release_name
-from sft_pipeline.curation.rules import IDS_SHOWN, INVALID, conversation_rules
+from sft_pipeline.curation.rules import conversation_rules
 from sft_pipeline.curation.sections import (
     COMPLETENESS,
     DEDUPLICATION,
@@ -31,6 +31,7 @@ from sft_pipeline.curation.sections import (
     validation,
 )
 from sft_pipeline.curation.tables import REPAIRS
+from sft_pipeline.curation.validating import IDS_SHOWN, INVALID
 
 ABSENT = "(absent)"
 _SHORT = reprlib.Repr()

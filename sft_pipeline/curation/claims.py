@@ -11,9 +11,10 @@ from typing import Literal
 import polars as pl
 
 from sft_pipeline.curation.plan import Cell, Plan
-from sft_pipeline.curation.rules import IDS_SHOWN, Rule, violations
+from sft_pipeline.curation.rules import Rule
 from sft_pipeline.curation.sampling import cell_counts, choose
 from sft_pipeline.curation.token_accounting import Account, delta_accuracy, requests_formula, token_accumulation
+from sft_pipeline.curation.validating import IDS_SHOWN, violations
 
 GROWTH_PERCENT = 80
 """Steps in which promptTokens must grow. Summaries, truncation and model switches break it now and then (Q17, Q19);

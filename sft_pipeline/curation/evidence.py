@@ -14,8 +14,8 @@ import polars as pl
 from sft_pipeline.curation.claimed import Claimed, File
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.release import stamp_of
-from sft_pipeline.curation.rules import IDS_SHOWN
 from sft_pipeline.curation.survey import UNIQUE, Broken, Survey
+from sft_pipeline.curation.validating import IDS_SHOWN
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.privacy import pseudonyms
 from sft_pipeline.curation.records import with_digests
 from sft_pipeline.curation.refusal import Refused
-from sft_pipeline.curation.rules import IDS_SHOWN, conversation_rules, judge
+from sft_pipeline.curation.rules import conversation_rules
 from sft_pipeline.curation.secrets import redaction_counts, with_secrets_redacted
 from sft_pipeline.curation.tables import QUERY_COLUMNS, REPAIRS, Conversation, RejectedConversation, schema_of
 from sft_pipeline.curation.turns import Decoded, assign, decode
+from sft_pipeline.curation.validating import IDS_SHOWN, judge
 
 DROP_SENTENCES: dict[str, str] = {
     "no_conversation_id": "Messages without a conversationId",

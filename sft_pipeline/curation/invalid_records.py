@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from sft_pipeline.curation.rules import INVALID
 from sft_pipeline.curation.sections import file_facts, render
+from sft_pipeline.curation.validating import INVALID
 
 
 def invalid_records_name(split: str, stamp: str) -> str:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import polars as pl
 
 from sft_pipeline.curation.records import record_lines
-from sft_pipeline.curation.rules import IDS_SHOWN
 from sft_pipeline.curation.tables import RECORD_FIELDS, Conversation, schema_of
+from sft_pipeline.curation.validating import IDS_SHOWN
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.6fZ"
 _TIMES = ("firstTime", "lastTime")

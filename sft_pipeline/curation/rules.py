@@ -1,39 +1,24 @@
 """What must be true of every conversation: each rule once, for the writer that raises, the checks and the tests.
 
-Belongs here: rules over rows of `Conversation` frames, and finding, splitting off and refusing violations.
-Does not belong here: column types (tables), rules that need two stored tables (orchestration.checks).
+Belongs here: rules over rows of `Conversation` frames.
+Does not belong here: what becomes of rows that break them (validating), column types (tables), rules that need two
+stored tables (orchestration.checks).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import polars as pl
 
 from sft_pipeline.curation.hashing import chunks_of
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.secrets import turns_with_secrets
-from sft_pipeline.curation.tables import RejectedConversation, schema_of
-from sft_pipeline.curation.turns import expected_splits
-
-IDS_SHOWN = 5
-INVALID = "invalid"
 
 BLANK = r"^[\s\p{Cc}\p{Default_Ignorable_Code_Point}\u{2800}]*$"
 """Nothing a person would see: white space, controls, what Unicode tells to show as nothing, the empty Braille cell."""
 
 PSEUDONYM = r"^user-[0-9a-f]{24}$"
 """The shape of all pseudonyms (curation.privacy makes them)."""
-
-VIOLATION_COLUMNS = pl.Schema(
-    {
-        "row": pl.get_index_type(),
-        "conversationId": pl.String(),
-        "rule": pl.String(),
-        "severity": pl.String(),
-        "message": pl.String(),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -53,17 +38,6 @@ class Rule:
     severity: Literal["fatal", "warning"]
     broken: pl.Expr
     message: pl.Expr
-
-
-class Judged(NamedTuple):
-    """Rows that keep every fatal rule, and the others with their errors."""
-
-    valid: pl.DataFrame
-    rejected: pl.DataFrame
-
-
-class InvalidRecordsError(Exception):
-    """Records that break fatal rules were about to be written."""
 
 
 def conversation_rules(plan: Plan) -> tuple[Rule, ...]:
@@ -219,61 +193,6 @@ def split_rule(split: str) -> Rule:
         pl.col("split") != split,
         pl.format("{} conversation in a sample of {}", pl.col("split"), pl.lit(split)),
     )
-
-
-def violations(frame: pl.DataFrame, rules: Sequence[Rule], plan: Plan) -> pl.DataFrame:
-    """One row per broken rule and record, in the order of rules then rows.
-
-    Returns:
-        columns row, conversationId, rule, severity, message.
-    """
-    # Polars 2.1 panics in `format` over columns that are chunked differently.
-    rows = frame.with_columns(expected_splits(frame, plan).alias("_expectedSplit")).rechunk().with_row_index("row")
-    found = [
-        rows.lazy()
-        .filter(rule.broken.fill_null(value=True))
-        .select(
-            "row",
-            "conversationId",
-            rule=pl.lit(rule.name),
-            severity=pl.lit(rule.severity),
-            message=rule.message.fill_null(rule.statement),
-        )
-        for rule in rules
-    ]
-    return pl.concat([pl.DataFrame(schema=VIOLATION_COLUMNS), *pl.collect_all(found)])
-
-
-def judge(frame: pl.DataFrame, rules: Sequence[Rule], plan: Plan) -> Judged:
-    """Tell valid rows from those that break a fatal rule, which leave with all their errors."""
-    errors = (
-        violations(frame, [rule for rule in rules if rule.severity == "fatal"], plan)
-        .group_by("row", maintain_order=True)
-        .agg(pl.col("message").alias("errors"))
-    )
-    rows = frame.with_row_index("row")
-    rejected = rows.join(errors, on="row", how="inner", maintain_order="left").with_columns(
-        pl.col("conversationId").fill_null(""),
-        pl.col("bucket").fill_null(""),
-        dropReason=pl.lit(INVALID),
-    )
-    valid = rows.join(errors, on="row", how="anti", maintain_order="left").drop("row")
-    return Judged(valid, rejected.select(schema_of(RejectedConversation).names()))
-
-
-def require_valid(frame: pl.DataFrame, rules: Sequence[Rule], plan: Plan, *, name: str) -> None:
-    """Refuse to go on with records that break a fatal rule.
-
-    Raises:
-        InvalidRecordsError: names each broken rule, how many records break it and up to five of their ids.
-    """
-    found = violations(frame, [rule for rule in rules if rule.severity == "fatal"], plan)
-    if found.height:
-        told = [
-            f"{rule}: {rows.height} records, e.g. {', '.join(rows['conversationId'].head(IDS_SHOWN).fill_null('null'))}"
-            for (rule,), rows in found.group_by("rule", maintain_order=True)
-        ]
-        raise InvalidRecordsError(f"{name} holds records that must not be published: {'; '.join(told)}")
 
 
 def _is_missing(field: str) -> pl.Expr:

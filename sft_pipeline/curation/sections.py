@@ -12,8 +12,9 @@ from typing import Any
 import polars as pl
 
 from sft_pipeline.curation.plan import Plan
-from sft_pipeline.curation.rules import conversation_rules, violations
+from sft_pipeline.curation.rules import conversation_rules
 from sft_pipeline.curation.secrets import SECRET_KINDS
+from sft_pipeline.curation.validating import violations
 
 FORMAT = "one JSON object per line, UTF-8, newline-terminated"
 ROWS_PER_PIECE = 1000

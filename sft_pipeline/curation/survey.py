@@ -14,8 +14,9 @@ import polars as pl
 from sft_pipeline.curation.hashing import priorities
 from sft_pipeline.curation.parsing import parse_records
 from sft_pipeline.curation.plan import Plan
-from sft_pipeline.curation.rules import IDS_SHOWN, conversation_rules, violations
+from sft_pipeline.curation.rules import conversation_rules
 from sft_pipeline.curation.secrets import redaction_counts
+from sft_pipeline.curation.validating import IDS_SHOWN, violations
 
 UNIQUE = "ids_are_unique"
 """The one rule that no run of lines can answer for the whole."""

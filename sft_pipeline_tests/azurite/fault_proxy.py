@@ -5,19 +5,17 @@ Belongs here: bytes on the wire. Does not belong here: which request meets which
 """
 
 import socket
-import struct
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from typing import Any, NamedTuple, cast
+from http.server import BaseHTTPRequestHandler
+from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 from sft_pipeline_tests.azurite.fault_rules import Asked, Exchange, Faults, Rule
 from sft_pipeline_tests.azurite.server import Azurite
+from sft_pipeline_tests.loopback_server import RESET_ON_CLOSE, LoopbackServer
 
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _OF_THE_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -40,52 +38,15 @@ class Proxied(NamedTuple):
 @contextmanager
 def proxied(azurite: Azurite) -> Generator[Proxied]:
     """A proxy before the emulator while the block lasts."""
-    with _Server(azurite) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with _Server(azurite) as server, server.serving():
         url = f"http://127.0.0.1:{server.server_port}{urlsplit(azurite.account_url).path}"
-        try:
-            yield Proxied(azurite._replace(account_url=url), server.faults)
-        finally:
-            server.shutdown()
-            thread.join()
-            server.hang_up()
+        yield Proxied(azurite._replace(account_url=url), server.faults)
 
 
-class _Server(ThreadingHTTPServer):
-    """Knows its connections, so that it can hang up and wait for its threads."""
-
-    daemon_threads = False
-    request_queue_size = 64
-
+class _Server(LoopbackServer):
     def __init__(self, azurite: Azurite) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.service, self.faults = urlsplit(azurite.account_url).netloc, Faults()
-        self._open, self._lock = set[socket.socket](), Lock()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._open.discard(request)
-        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == _RESET_ON_CLOSE:
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """End the connections that clients keep."""
-        with self._lock:
-            kept = list(self._open)
-        for connection in kept:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that is gone is no defect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -134,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reset(self) -> None:
         self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""

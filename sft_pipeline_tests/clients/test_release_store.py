@@ -29,18 +29,6 @@ def unfinished(folder: Path) -> list[Path]:
     return list((folder / UNFINISHED).glob("*"))
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a tiny file system needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S607
-
-
 @contextmanager
 def nobody() -> Generator[None]:
     """Root may write anywhere; for the block the test is not root."""

@@ -5,7 +5,8 @@ Belongs here: rules, the rows that break them, and what is told of them. Plain v
 
 from typing import Any
 
-from sft_pipeline.curation.rules import Rule, chunk_rule, conversation_rules, split_rule, violations
+from sft_pipeline.curation.rules import Rule, chunk_rule, conversation_rules, split_rule
+from sft_pipeline.curation.validating import violations
 from sft_pipeline_tests.conversations_world import (
     PLAN,
     PSEUDONYMOUS,

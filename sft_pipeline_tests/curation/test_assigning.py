@@ -3,8 +3,9 @@
 import polars as pl
 import pytest
 
-from sft_pipeline.curation.rules import conversation_rules, violations
+from sft_pipeline.curation.rules import conversation_rules
 from sft_pipeline.curation.turns import assign, decode, expected_splits
+from sft_pipeline.curation.validating import violations
 from sft_pipeline.plans import read_plan
 from sft_pipeline_tests.conversations_world import (
     BY_USER,

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sft_pipeline.curation.rules import conversation_rules, violations
+from sft_pipeline.curation.rules import conversation_rules
+from sft_pipeline.curation.validating import violations
 from sft_pipeline_tests.conversations_world import PLAN, conversations
 from sft_pipeline_tests.curation.counter_examples import broken_rules, good, messages, with_turn_2
 

@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from sft_pipeline.curation.hashing import chunk_of
-from sft_pipeline.curation.rules import chunk_rule, conversation_rules, judge, violations
+from sft_pipeline.curation.rules import chunk_rule, conversation_rules
+from sft_pipeline.curation.validating import judge, violations
 from sft_pipeline.plans import read_plan
 from sft_pipeline_tests.conversations_world import (
     BY_USER,

@@ -6,14 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sft_pipeline.curation.rules import (
-    InvalidRecordsError,
-    Rule,
-    conversation_rules,
-    judge,
-    require_valid,
-)
+from sft_pipeline.curation.rules import Rule, conversation_rules
 from sft_pipeline.curation.tables import RejectedConversation, schema_of
+from sft_pipeline.curation.validating import InvalidRecordsError, judge, require_valid
 from sft_pipeline_tests.conversations_world import (
     PLAN,
     Row,

@@ -6,13 +6,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from sft_pipeline.curation.rules import (
-    INVALID,
-    Rule,
-    chunk_rule,
-    judge,
-    violations,
-)
+from sft_pipeline.curation.rules import Rule, chunk_rule
+from sft_pipeline.curation.validating import INVALID, judge, violations
 from sft_pipeline_tests.conversations_world import (
     PLAN,
     Row,

@@ -5,8 +5,7 @@ Belongs here: whole publications and tables. Single files of a release are teste
 
 import errno
 import os
-import subprocess
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -29,18 +28,6 @@ CHANGED = {**SAMPLES, "val-short": with_turns(SAMPLES["val-short"], 0, modelMess
 KEY = TableKey("conversation_chunks", "2026-11-01", "07-of-40")
 TABLE = pl.DataFrame({"conversationId": ["a", "b"], "turnCount": [3, 4]})
 LARGER = pl.DataFrame({"conversationId": [f"{number * 7919 % 1000003}" for number in range(200_000)]})
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of half a megabyte."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a tiny file system needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S607
 
 
 @contextmanager

@@ -5,22 +5,20 @@ Belongs here: bytes on the wire. Does not belong here: what they say (service).
 
 import gzip
 import socket
-import struct
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock, Thread
 from typing import Any, cast
 
 from sft_pipeline.clients.kusto.embedded import EmbeddedKusto
+from sft_pipeline_tests.loopback_server import RESET_ON_CLOSE, LoopbackServer
 from sft_pipeline_tests.stand_in.answers import Answers, Engine
 from sft_pipeline_tests.stand_in.limits import Limits
 from sft_pipeline_tests.stand_in.service import Reply, Service
 
 CHUNK_BYTES = 64 << 10
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 @contextmanager
@@ -36,18 +34,12 @@ def stand_in(
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="stand-in-")))
-        server = stack.enter_context(_Server())
+        server = stack.enter_context(_Server(_Handler))
         answers = source if isinstance(source, Answers) else Answers(_engine(source, folder), folder)
         service = Service(f"http://127.0.0.1:{server.server_port}", answers, limits=limits or Limits(), **options)
         server.service = service
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with server.serving():
             yield service
-        finally:
-            server.shutdown()
-            thread.join()
-            server.hang_up()
     if service.defects:
         raise service.defects[0]
 
@@ -56,41 +48,8 @@ def _engine(source: Path | Engine, folder: Path) -> Engine:
     return EmbeddedKusto(source, store=folder / "store", staged_chunks=4) if isinstance(source, Path) else source
 
 
-class _Server(ThreadingHTTPServer):
-    """A server that knows its connections, so that it can hang up and wait for its threads."""
-
-    daemon_threads = False
-    request_queue_size = 64
+class _Server(LoopbackServer):
     service: Service
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self._open: set[socket.socket] = set()
-        self._lock = Lock()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._open.discard(request)
-        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == _RESET_ON_CLOSE:
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """End the connections that clients keep."""
-        with self._lock:
-            kept = list(self._open)
-        for connection in kept:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that is gone is no defect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -146,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reset(self) -> None:
         self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""

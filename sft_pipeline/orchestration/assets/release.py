@@ -15,11 +15,12 @@ from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import table_version
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import Curation, Source
-from sft_pipeline.curation.rules import conversation_rules, require_valid, split_rule
+from sft_pipeline.curation.rules import conversation_rules, split_rule
 from sft_pipeline.curation.sampling import cell_counts, choose, require_filled
 from sft_pipeline.curation.secrets import SECRET_KINDS, redaction_counts
 from sft_pipeline.curation.sections import validation_counts
 from sft_pipeline.curation.tables import Artifact, PublishedRelease, schema_of
+from sft_pipeline.curation.validating import require_valid
 from sft_pipeline.orchestration.automation import ON_NEW_DATA
 from sft_pipeline.orchestration.metadata import counts_table, reasons, repaired, row_count, schema_metadata
 from sft_pipeline.orchestration.partitions import Partitions, parts_of, plan_partitions
