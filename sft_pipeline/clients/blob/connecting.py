@@ -8,7 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from threading import Event
+from time import monotonic
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from azure.core.credentials import AzureSasCredential, TokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
@@ -18,9 +20,12 @@ from azure.storage.blob import BlobServiceClient, ContainerClient, ExponentialRe
 from sft_pipeline.clients.blob.addresses import BlobPlace, account_name_of
 from sft_pipeline.clients.blob.masking import mask_logs
 
+_LOGGER = logging.getLogger(__name__)
+
 Entry = Literal["key", "sas", "login"]
 """By what a container is entered: the account's key, a shared access signature, or who is logged in to Azure."""
 
+SECONDS_BETWEEN_LINES = 2
 CONNECT_SECONDS = 20
 READ_SECONDS = 60
 
@@ -48,7 +53,9 @@ def patient() -> ExponentialRetry:
 
 
 class _Patience(ExponentialRetry):
-    """Asks again for what may pass: nobody logs in meanwhile."""
+    """Asks again for what may pass (nobody logs in meanwhile), and says so when once more did not help."""
+
+    _told = 0.0
 
     def increment(
         self,
@@ -58,9 +65,20 @@ class _Patience(ExponentialRetry):
         error: AzureError | None = None,
     ) -> bool:
         """Whether to ask again."""
-        return not isinstance(error, ClientAuthenticationError) and super().increment(
+        again = not isinstance(error, ClientAuthenticationError) and super().increment(
             settings, request, response=response, error=error
         )
+        if again and settings["count"] > 1:
+            self._tell(request, getattr(response, "status_code", None), settings["count"])
+        return again
+
+    def _tell(self, request: object, status: int | None, count: int) -> None:
+        """A line for who waits: one for all the requests that are on their way."""
+        if monotonic() - self._told > SECONDS_BETWEEN_LINES:
+            self._told = monotonic()
+            host = urlsplit(str(getattr(request, "url", ""))).netloc
+            reason = f"answers {status}" if status else "does not answer"
+            _LOGGER.warning("%s %s: asking again (%d of %d)", host, reason, count, self.total_retries)
 
 
 def until(over: Event) -> Callable[..., None]:

@@ -9,8 +9,12 @@ from threading import Thread
 from time import sleep
 
 import pytest
-from azure.storage.blob import BlobLeaseClient
+from azure.storage.blob import BlobLeaseClient, ExponentialRetry
 
+from sft_pipeline.clients.blob import connecting
+from sft_pipeline.clients.blob.addresses import blob_place
+from sft_pipeline.clients.blob.connecting import Container as Entered
+from sft_pipeline.clients.blob.connecting import blob_service, patient
 from sft_pipeline.clients.blob.store import BlobReleaseStore
 from sft_pipeline.clients.blob.uploading import ATTEMPTS, BLOCK_BYTES
 from sft_pipeline.clients.release_store import PIECE_BYTES, ReleaseConflict
@@ -139,6 +143,31 @@ def test_a_service_that_is_not_there_is_refused(store: BlobReleaseStore, proxy: 
     proxy.faults.set(Rule("reset", where=every, times=None))
     with pytest.raises(Refused, match=r"http://127\.0\.0\.1:\d+/devstoreaccount1 does not answer"):
         store.find("a.json")
+
+
+def quick(policy: ExponentialRetry) -> ExponentialRetry:
+    """The same policy, which a test can wait for."""
+    policy.initial_backoff = policy.random_jitter_range = 0
+    policy.increment_base = 0
+    return policy
+
+
+def test_who_waits_for_a_service_is_told_so_in_one_line(
+    proxy: Proxied, container: Container, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Six blocks on their way say it once; the first time of asking again says nothing."""
+    monkeypatch.setattr(connecting, "patient", lambda: quick(patient()))
+    monkeypatch.setattr(connecting, "SECONDS_BETWEEN_LINES", 60)
+    place = blob_place(f"{proxy.azurite.account_url}/{container.name}/releases")
+    with blob_service(place.account_url, proxy.azurite.account_key, "key") as service:
+        store = BlobReleaseStore(Entered(service.get_container_client(container.name), place, "key"))
+        proxy.faults.set(Rule("refused", where=is_block, times=1))
+        store.put("passes.json", [b"content"])
+        assert caplog.messages == []
+        proxy.faults.set(Rule("refused", where=is_block, times=6))
+        store.put("large.json", [LARGE])
+    host = place.account_url.split("/")[2]
+    assert caplog.messages == [f"{host} answers 503: asking again (2 of 5)"]
 
 
 def test_a_block_that_was_changed_on_its_way_is_sent_again(
