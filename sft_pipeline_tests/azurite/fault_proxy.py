@@ -61,7 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         server = cast("_Server", self.server)
-        rule, exchange = server.faults.begin(Asked.of(self.command, self.path, len(body)))
+        asked = Asked.of(self.command, self.path, len(body), self.headers.get("x-ms-range", ""))
+        rule, exchange = server.faults.begin(asked)
         rule.before()
         if rule.kind == "reset":
             self._reset()

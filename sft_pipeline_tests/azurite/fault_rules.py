@@ -22,12 +22,13 @@ MUTATING = frozenset({"PUT", "POST", "DELETE"})
 
 
 class Asked(NamedTuple):
-    """A request: its path decoded, of its query the component alone, bytes of its body."""
+    """A request: its path decoded, of its query the component alone, bytes of its body, the range it asks for."""
 
     method: str
     path: str
     comp: str
     bytes: int
+    range: str = ""
 
     @property
     def is_write(self) -> bool:
@@ -35,10 +36,10 @@ class Asked(NamedTuple):
         return self.method in MUTATING
 
     @classmethod
-    def of(cls, method: str, target: str, size: int) -> "Asked":
+    def of(cls, method: str, target: str, size: int, part: str = "") -> "Asked":
         """Read the first line of a request; signatures are left behind."""
         url = urlsplit(target)
-        return cls(method, unquote(url.path), "".join(parse_qs(url.query).get("comp", [])), size)
+        return cls(method, unquote(url.path), "".join(parse_qs(url.query).get("comp", [])), size, part)
 
 
 @dataclass

@@ -34,7 +34,7 @@ def test_what_it_forwards_arrives_as_it_is(proxy: Proxied, container: Container,
     assert impatient.download_blob("a folder/\u00e9t\u00e9").readall() == CONTENT
     assert list(impatient.list_blob_names()) == ["a folder/\u00e9t\u00e9"]
     (write,) = proxy.faults.writes
-    assert write == ("PUT", f"/devstoreaccount1/{container.name}/a folder/\u00e9t\u00e9", "", len(CONTENT))
+    assert write == ("PUT", f"/devstoreaccount1/{container.name}/a folder/\u00e9t\u00e9", "", len(CONTENT), "")
     assert [exchange.status for exchange in proxy.faults.journal] == [201, 200, 206, 200]
     assert proxy.faults.asked(lambda asked: asked.comp == "list")
 

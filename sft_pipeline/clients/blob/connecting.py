@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from threading import Event
+from threading import Event, Lock
 from time import monotonic
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -55,7 +55,8 @@ def patient() -> ExponentialRetry:
 class _Patience(ExponentialRetry):
     """Asks again for what may pass (nobody logs in meanwhile), and says so when once more did not help."""
 
-    _told = 0.0
+    _told = float("-inf")
+    _telling = Lock()
 
     def increment(
         self,
@@ -74,8 +75,10 @@ class _Patience(ExponentialRetry):
 
     def _tell(self, request: object, status: int | None, count: int) -> None:
         """A line for who waits: one for all the requests that are on their way."""
-        if monotonic() - self._told > SECONDS_BETWEEN_LINES:
-            self._told = monotonic()
+        with self._telling:
+            is_time = monotonic() - self._told > SECONDS_BETWEEN_LINES
+            self._told = monotonic() if is_time else self._told
+        if is_time:
             host = urlsplit(str(getattr(request, "url", ""))).netloc
             reason = f"answers {status}" if status else "does not answer"
             _LOGGER.warning("%s %s: asking again (%d of %d)", host, reason, count, self.total_retries)
