@@ -31,6 +31,8 @@ class BlobAccount(AzureBlobStorageResource):
     It is made where it is used and never part of the definitions: the UI shows the configuration of those.
     """
 
+    account_name: str = ""
+
     @property
     def entry(self) -> Entry:
         """By what the account is entered."""
@@ -39,7 +41,8 @@ class BlobAccount(AzureBlobStorageResource):
     @contextmanager
     def get_client(self) -> Generator[BlobServiceClient]:
         """The client, closed at the end of the block."""
-        with blob_service(self.account_url, self._raw_credential(), self.entry) as service:
+        credential, named = self._raw_credential(), self.account_name
+        with blob_service(self.account_url, credential, self.entry, account_name=named) as service:
             yield service
 
 
@@ -58,7 +61,8 @@ def open_container(place: BlobPlace, credentials: BlobCredentials) -> Container:
 @cache
 def _entered(account_url: str, credentials: BlobCredentials) -> tuple[BlobServiceClient, Entry]:
     """An account's client, one per process: hundreds of places share its connections and its login."""
-    account = BlobAccount(account_url=account_url, credential=_credential(credentials))
+    own = credentials.account_name if account_url == credentials.account_url else ""
+    account = BlobAccount(account_url=account_url, account_name=own, credential=_credential(credentials))
     return _OPEN.enter_context(account.get_client()), account.entry
 
 

@@ -26,6 +26,12 @@ def test_a_key_enters_before_the_login():
     assert (container.entry, container.client.credential.account_name) == ("key", "account")
 
 
+def test_a_key_signs_by_the_accounts_name_at_a_domain_of_its_own():
+    own = BlobCredentials("account", "https://blobs.example.com", key="a2V5")
+    container = open_container(blob_place("https://blobs.example.com/container"), own)
+    assert container.client.credential.account_name == "account"
+
+
 def test_a_signature_stays_out_of_the_clients_addresses():
     container = open_container(PLACE, BlobCredentials("account", sas="sv=2026&sig=secret"))
     assert container.entry == "sas"

@@ -99,6 +99,8 @@ def blob_service(
     credential: str | TokenCredential | None,
     entry: Entry,
     retries: ExponentialRetry | None = None,
+    *,
+    account_name: str = "",
 ) -> BlobServiceClient:
     """A client of an account.
 
@@ -107,13 +109,14 @@ def blob_service(
         credential: a key, a signature, or who gets tokens; None where anyone may read.
         entry: which of them.
         retries: when to ask again; `patient` where nothing is said.
+        account_name: by which a key signs, where the address does not tell it.
     """
     mask_logs()
     logging.getLogger("azure.identity").setLevel(logging.ERROR)  # its warnings are pages of what a refusal says
     signing: dict[str, str] | AzureSasCredential | TokenCredential | None
     if isinstance(credential, str):
         signing = (
-            {"account_name": account_name_of(account_url), "account_key": credential}
+            {"account_name": account_name or account_name_of(account_url), "account_key": credential}
             if entry == "key"
             else AzureSasCredential(credential)
         )
