@@ -4,16 +4,16 @@ Belongs here: opening a release, and its files' lines as ids and digests, read i
 Does not belong here: proving what metadata.json claims (verification), what the ids are compared with.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import polars as pl
 
+from sft_pipeline.clients.in_order import in_order
 from sft_pipeline.clients.release_store import Measuring, ReleaseStore
-from sft_pipeline.clients.verification import WORKERS, Progress, whole_lines
+from sft_pipeline.clients.verification import WORKERS, Progress, released_paths, whole_lines
 from sft_pipeline.curation.claimed import Claimed, File, MalformedMetadataError, OutputFile, read_claimed
 from sft_pipeline.curation.comparison import PLACED
 from sft_pipeline.curation.identities import NoRecordError, identities
@@ -87,12 +87,7 @@ def open_release(store: ReleaseStore) -> Release:
     Raises:
         Refused: there is none, or it is not of the form that this version writes.
     """
-    paths = store.list("")
-    if METADATA not in paths:
-        raise Refused(
-            f"{store.url} is not a release: it has no metadata.json",
-            remedy="`sft-pipeline releases` lists what is published; a publication that was interrupted has none",
-        )
+    paths = released_paths(store)
     try:
         claimed = read_claimed(b"".join(store.read(METADATA)))
     except MalformedMetadataError as error:
@@ -136,21 +131,24 @@ def line_blocks(
     Raises:
         Refused: a line is no record; it is named by its number.
     """
+    work = partial(_read_block, release, file, read)
+    return in_order(work, _counted(whole_lines(pieces)), at_a_time=WORKERS)
+
+
+def _counted(blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Each block with the number of lines before it."""
     lines = 0
-    waiting: deque[tuple[int, Future[Read]]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for block in whole_lines(pieces):
-            waiting.append((lines, pool.submit(read, block)))
-            lines += block.count(b"\n")
-            if len(waiting) > WORKERS:
-                yield _awaited(release, file, *waiting.popleft())
-        while waiting:
-            yield _awaited(release, file, *waiting.popleft())
+    for block in blocks:
+        yield lines, block
+        lines += block.count(b"\n")
 
 
-def _awaited(release: Release, file: File, before: int, future: Future[Read]) -> tuple[int, Read]:
+def _read_block(
+    release: Release, file: File, read: Callable[[bytes], Read], counted: tuple[int, bytes]
+) -> tuple[int, Read]:
+    before, block = counted
     try:
-        return before, future.result()
+        return before, read(block)
     except NoRecordError as error:
         what = f"{release.store.url}/{file.path}: line {before + error.number:,} is no record"
         raise Refused(what, remedy=release.verify) from None

@@ -4,14 +4,13 @@ Belongs here: reading each file once, hashing and surveying it on the way.
 Does not belong here: what must be true of a release (curation.audit).
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote
 
-from sft_pipeline.clients.release_store import ReleaseStore, StoredFile, measured
+from sft_pipeline.clients.in_order import in_order
+from sft_pipeline.clients.release_store import Measuring, ReleaseStore, StoredFile, measured
 from sft_pipeline.curation.audit import Finding, audit
 from sft_pipeline.curation.claimed import Claimed, MalformedMetadataError, read_claimed
 from sft_pipeline.curation.evidence import Evidence
@@ -58,18 +57,29 @@ def verify_release(store: ReleaseStore, progress: Progress | None = None) -> Ver
     Raises:
         Refused: there is no metadata.json, or a file cannot be read.
     """
-    paths = store.list("")
-    if METADATA not in paths:
-        raise Refused(
-            f"{store.url} is not a release: it has no metadata.json",
-            remedy="name the folder of a release; metadata.json is written last: an interrupted publication has none",
-        )
+    paths = released_paths(store)
     try:
         claimed = read_claimed(b"".join(store.read(METADATA)))
     except MalformedMetadataError as error:
         return Verification(store.url, (Finding(*WELL_FORMED, str(error)),))
     evidence = _evidence(store, claimed, paths, progress or _untold)
     return Verification(store.url, (Finding(*WELL_FORMED), *audit(evidence)))
+
+
+def released_paths(store: ReleaseStore) -> list[str]:
+    """Every file of a release.
+
+    Raises:
+        Refused: the folder is no release.
+    """
+    paths = store.list("")
+    if METADATA not in paths:
+        raise Refused(
+            f"{store.url} is not a release: it has no metadata.json",
+            remedy="`sft-pipeline releases` lists what is published; metadata.json is written last: an interrupted "
+            "publication has none",
+        )
+    return paths
 
 
 def _evidence(store: ReleaseStore, claimed: Claimed, paths: list[str], progress: Progress) -> Evidence:
@@ -101,9 +111,11 @@ def _surveyed(
 ) -> tuple[StoredFile, Survey]:
     """Read a file once: its hashes are taken while other threads read what its lines say."""
     done: list[Survey] = []
-    blocks = _beside(whole_lines(store.read(cell.path)), partial(survey_lines, plan=plan), done, tell)
-    file = measured(cell.path, store.url, blocks)
-    return file, join_surveys(done, plan)
+    measuring = Measuring(store.read(cell.path))
+    for survey in in_order(partial(survey_lines, plan=plan), whole_lines(measuring), at_a_time=WORKERS):
+        done.append(survey)
+        tell(done)
+    return measuring.stored(cell.path, store.url), join_surveys(done, plan)
 
 
 def _tell(progress: Progress, before: int, total: int, done: list[Survey]) -> None:
@@ -127,25 +139,6 @@ def whole_lines(
             del rest[:end]
     if rest:
         yield bytes(rest)
-
-
-def _beside(
-    blocks: Iterable[bytes],
-    survey: Callable[[bytes], Survey],
-    done: list[Survey],
-    tell: Callable[[list[Survey]], None],
-) -> Iterator[bytes]:
-    """The same blocks, each surveyed in another thread; `done` gets the surveys in order."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        waiting: deque[Future[Survey]] = deque()
-        for block in blocks:
-            waiting.append(pool.submit(survey, block))
-            yield block
-            while len(waiting) >= WORKERS:
-                done.append(waiting.popleft().result())
-                tell(done)
-        done.extend(future.result() for future in waiting)
-        tell(done)
 
 
 def _untold(done: int, total: int) -> None:

@@ -96,7 +96,7 @@ def until(over: Event) -> Callable[..., None]:
 
 def blob_service(
     account_url: str,
-    credential: str | TokenCredential | None,
+    credential: str | TokenCredential,
     entry: Entry,
     retries: ExponentialRetry | None = None,
     *,
@@ -106,14 +106,14 @@ def blob_service(
 
     Args:
         account_url: of the account.
-        credential: a key, a signature, or who gets tokens; None where anyone may read.
+        credential: a key, a signature, or who gets tokens.
         entry: which of them.
         retries: when to ask again; `patient` where nothing is said.
         account_name: by which a key signs, where the address does not tell it.
     """
     mask_logs()
     logging.getLogger("azure.identity").setLevel(logging.ERROR)  # its warnings are pages of what a refusal says
-    signing: dict[str, str] | AzureSasCredential | TokenCredential | None
+    signing: dict[str, str] | AzureSasCredential | TokenCredential
     if isinstance(credential, str):
         signing = (
             {"account_name": account_name or account_name_of(account_url), "account_key": credential}

@@ -75,13 +75,11 @@ def require_account(place: BlobPlace, credentials: BlobCredentials) -> None:
 
 
 def table_options(place: str, credentials: BlobCredentials) -> dict[str, str]:
-    """What Polars needs to know to read and write under `az://container/prefix`; nothing for a local folder.
+    """What Polars needs to know to read and write under `az://container/prefix`.
 
     Raises:
         Refused: no account is named, or the container's name cannot be one.
     """
-    if not place.startswith("az://"):
-        return {}
     require_container(place.removeprefix("az://").split("/", 1)[0])
     if not credentials.account_name:
         raise Refused(

@@ -3,16 +3,15 @@
 Belongs here: ranges. Does not belong here: what the bytes mean.
 """
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from functools import partial
 from threading import Event
 
 from azure.core import MatchConditions
 from azure.storage.blob import BlobClient
 
 from sft_pipeline.clients.blob.connecting import until
+from sft_pipeline.clients.in_order import in_order
 
 DOWNLOADS = 6
 """Ranges on their way at a time."""
@@ -26,20 +25,13 @@ def ranges_ahead(blob: BlobClient, size: int) -> Iterator[bytes]:
     """
     properties = blob.get_blob_properties()
     total, etag = int(properties.size), str(properties.etag)
-    waiting: deque[Future[bytes]] = deque()
     over = Event()
-    with ThreadPoolExecutor(DOWNLOADS) as pool, ExitStack() as leaving:
-        leaving.callback(over.set)
-        for offset in range(0, total, size):
-            waiting.append(pool.submit(_range, blob, offset, min(size, total - offset), etag, over))
-            if len(waiting) > DOWNLOADS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    starts = range(0, total, size)
+    yield from in_order(partial(_range, blob, size, etag, over), starts, at_a_time=DOWNLOADS, over=over)
 
 
-def _range(blob: BlobClient, offset: int, length: int, etag: str, over: Event) -> bytes:
+def _range(blob: BlobClient, size: int, etag: str, over: Event, start: int) -> bytes:
     stream = blob.download_blob(
-        offset, length, etag=etag, match_condition=MatchConditions.IfNotModified, retry_hook=until(over)
+        start, size, etag=etag, match_condition=MatchConditions.IfNotModified, retry_hook=until(over)
     )
     return stream.readall()

@@ -44,8 +44,8 @@ _NOT_ALLOWED: dict[Entry, tuple[str, str]] = {
     ),
     "login": (
         "who is logged in may not do this",
-        "give them the role `Storage Blob Data Contributor` on the container (`Reader` to verify alone), and look at "
-        "the account's `Networking`",
+        "give them the role `Storage Blob Data Contributor` on the container (`Storage Blob Data Reader` to verify "
+        "alone), and look at the account's `Networking`",
     ),
 }
 _PERMISSION_CODES = {
@@ -62,7 +62,7 @@ _TOLD: dict[str, tuple[str, str]] = {
     "KeyBasedAuthenticationNotPermitted": ("the account allows no keys", _LOGIN),
     "LeaseIdMissing": (
         "somebody holds a lease on it",
-        "wait until it ends, or break it: `az storage blob lease`",
+        "wait until it ends, or break it: `az storage blob lease break`",
     ),
     "BlobArchived": ("the file lies in the archive tier", "rehydrate it first: `az storage blob set-tier`"),
     "InvalidBlockList": ("blocks that were sent are gone: somebody else wrote this file meanwhile", _GO_ON),

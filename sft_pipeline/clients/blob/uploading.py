@@ -5,10 +5,9 @@ Does not belong here: what is there already, and whether it is the same (store).
 """
 
 from base64 import b64encode
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
+from functools import partial
 from hashlib import md5
 from threading import Event
 
@@ -18,6 +17,7 @@ from azure.storage.blob import BlobBlock, BlobClient, ContentSettings
 
 from sft_pipeline.clients.blob.connecting import until
 from sft_pipeline.clients.blob.failures import error_code
+from sft_pipeline.clients.in_order import in_order
 from sft_pipeline.clients.transfers import Transfers
 
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -34,20 +34,9 @@ def send_blocks(blob: BlobClient, pieces: Iterable[bytes], transfers: Transfers)
     Returns:
         The ids of the blocks in order; an id is the block's number and MD5, so that equal ids are equal bytes.
     """
-    waiting: deque[Future[str]] = deque()
-    ids: list[str] = []
-    staged: set[str] | None = None
     over = Event()
-    with ThreadPoolExecutor(UPLOADS) as pool, ExitStack() as leaving:
-        leaving.callback(over.set)
-        for number, block in enumerate(blocks(pieces)):
-            if staged is None:
-                staged = _staged(blob) if len(block) == BLOCK_BYTES else set()
-            waiting.append(pool.submit(_send, blob, number, block, staged, transfers, over))
-            if len(waiting) >= UPLOADS:
-                ids.append(waiting.popleft().result())
-        ids += [future.result() for future in waiting]
-    return ids
+    send = partial(_send, blob, transfers, over)
+    return [*in_order(send, _numbered(blob, pieces), at_a_time=UPLOADS, over=over)]
 
 
 def commit(blob: BlobClient, ids: list[str], settings: ContentSettings, notes: Mapping[str, str]) -> None:
@@ -89,9 +78,17 @@ def _staged(blob: BlobClient) -> set[str]:
     return set()
 
 
-def _send(
-    blob: BlobClient, number: int, block: bytes, staged: Collection[str], transfers: Transfers, over: Event
-) -> str:
+def _numbered(blob: BlobClient, pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes, Collection[str]]]:
+    """Each block with its number and the blocks that are there already; a file of one block is not asked about."""
+    staged: Collection[str] | None = None
+    for number, block in enumerate(blocks(pieces)):
+        if staged is None:
+            staged = _staged(blob) if len(block) == BLOCK_BYTES else ()
+        yield number, block, staged
+
+
+def _send(blob: BlobClient, transfers: Transfers, over: Event, numbered: tuple[int, bytes, Collection[str]]) -> str:
+    number, block, staged = numbered
     digest = md5(block, usedforsecurity=False).digest()
     name = f"{number:05d}-{digest.hex()}"
     if name not in staged:

@@ -98,6 +98,8 @@ def test_credentials_of_another_account_are_refused_before_anything_is_asked():
         with pytest.raises(Refused, match="lies in account theirs, and the credentials are those of account mydata"):
             require_account(place, own)
         require_account(blob_place("https://mydata.blob.core.windows.net/container"), own)
+    for any_account in (BlobCredentials("mydata"), BlobCredentials(sas=SAS)):
+        require_account(place, any_account)
 
 
 @pytest.mark.parametrize(
@@ -129,12 +131,9 @@ def test_credentials_are_sent_to_no_stranger(address: str):
     ],
 )
 def test_azure_and_this_machine_are_no_strangers(address: str):
-    require_account(blob_place(address), BlobCredentials("mydata", key=KEY))
-
-
-def test_a_login_enters_any_account():
-    require_account(blob_place("https://theirs.blob.core.windows.net/container"), BlobCredentials("mydata"))
-    require_account(blob_place("https://theirs.blob.core.windows.net/container"), BlobCredentials(sas=SAS))
+    place = blob_place(address)
+    assert place.is_trusted
+    require_account(place, BlobCredentials("mydata", key=KEY))
 
 
 def test_fault_50_credentials_are_shown_without_their_secrets():
@@ -142,10 +141,6 @@ def test_fault_50_credentials_are_shown_without_their_secrets():
     assert KEY not in shown
     assert "S3cr3t" not in shown
     assert "mydata" in shown
-
-
-def test_tables_in_a_folder_need_no_options():
-    assert table_options("/a/folder", BlobCredentials("mydata", key=KEY)) == {}
 
 
 def test_polars_is_told_what_there_is_and_no_more():

@@ -289,7 +289,7 @@ def test_blocks_on_their_way_are_not_sent_again_when_the_upload_is_interrupted(s
     proxy.faults.set(Rule("refused", where=is_block, times=None, before=lambda: sleep(0.2)))
     with pytest.raises(KeyboardInterrupt):
         store.put("a.json", pieces())
-    assert 1 <= len(proxy.faults.asked(is_block)) <= len(LARGE) // BLOCK_BYTES
+    assert len(proxy.faults.asked(is_block)) <= len(LARGE) // BLOCK_BYTES
 
 
 def test_ranges_on_their_way_are_not_asked_for_again_when_nobody_reads_on(store: BlobReleaseStore, proxy: Proxied):
