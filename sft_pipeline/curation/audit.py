@@ -5,16 +5,14 @@ Does not belong here: reading files (clients.verification), the shape of metadat
 """
 
 import json
-import reprlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC
-from typing import TypeGuard
 
 import polars as pl
 
-from sft_pipeline.curation.claimed import File
+from sft_pipeline.curation.claimed import File, ReleaseDocument
 from sft_pipeline.curation.evidence import Evidence
+from sft_pipeline.curation.findings import Finding, differences, enumerated, finding
 from sft_pipeline.curation.invalid_records import invalid_records, invalid_records_name
 from sft_pipeline.curation.release import METADATA, release_name
 from sft_pipeline.curation.rules import conversation_rules
@@ -31,45 +29,33 @@ from sft_pipeline.curation.sections import (
     validation,
 )
 from sft_pipeline.curation.tables import REPAIRS
-from sft_pipeline.curation.validating import IDS_SHOWN, INVALID
-
-ABSENT = "(absent)"
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = 100
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A statement about a release, and what speaks against it, by path, line or id: nothing when it is true."""
-
-    name: str
-    statement: str
-    detail: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the statement is true."""
-        return not self.detail
+from sft_pipeline.curation.validating import INVALID
 
 
 def audit(evidence: Evidence) -> tuple[Finding, ...]:
     """Every statement about the release, and every fatal rule about its records, with what speaks against it."""
-    about_release = [_finding(check, check(evidence)) for check in STATEMENTS]
+    about_release = [finding(check, evidence) for check in STATEMENTS]
     return (*about_release, *_rule_findings(evidence))
 
 
 def metadata_follows_the_plan(evidence: Evidence) -> Iterator[str]:
     """What metadata.json says of query, window, rules of curation, splits and strata is what the plan says."""
     claimed, plan = evidence.claimed, evidence.plan
-    yield from _differences("data_source", claimed.curation_info.data_source, plan.release.data_source)
-    yield from _differences("num_hash_chunks", claimed.query_parameters.num_hash_chunks, plan.chunks.count)
-    yield from _differences("completeness_criteria", claimed.completeness_criteria, COMPLETENESS)
-    yield from _differences("deduplication", claimed.deduplication, DEDUPLICATION)
-    yield from _differences("splits", claimed.splits, splits(plan))
-    yield from _differences("stratification", claimed.stratification, stratification(plan))
-    yield from _differences("repairs", sorted(claimed.repairs), sorted(REPAIRS))
-    yield from _differences("format", claimed.format, FORMAT)
-    window = claimed.query_parameters.time_window
+    yield from asked_as_planned(claimed)
+    yield from differences("completeness_criteria", claimed.completeness_criteria, COMPLETENESS)
+    yield from differences("deduplication", claimed.deduplication, DEDUPLICATION)
+    yield from differences("splits", claimed.splits, splits(plan))
+    yield from differences("stratification", claimed.stratification, stratification(plan))
+    yield from differences("repairs", sorted(claimed.repairs), sorted(REPAIRS))
+    yield from differences("format", claimed.format, FORMAT)
+
+
+def asked_as_planned(claimed: ReleaseDocument) -> Iterator[str]:
+    """What differs from the plan in the source, the chunks and the window of any kind of release."""
+    plan, asked = claimed.plan, claimed.query_parameters
+    yield from differences("data_source", claimed.curation_info.data_source, plan.release.data_source)
+    yield from differences("num_hash_chunks", asked.num_hash_chunks, plan.chunks.count)
+    window = asked.time_window
     if (window.start, window.end) != plan.bounds(window.end.astimezone(UTC).date()):
         yield f"time_window is not one of {plan.window.days} whole days"
 
@@ -77,8 +63,8 @@ def metadata_follows_the_plan(evidence: Evidence) -> Iterator[str]:
 def name_tells_what_is_inside(evidence: Evidence) -> Iterator[str]:
     """curation_id and the folder's name follow from the plan, the number of records and curation_date."""
     name = release_name(evidence.plan, records=sum(evidence.counts.values()), stamp=evidence.stamp)
-    yield from _differences("curation_id", evidence.claimed.curation_info.curation_id, name)
-    yield from _differences("the folder", evidence.folder, name)
+    yield from differences("curation_id", evidence.claimed.curation_info.curation_id, name)
+    yield from differences("the folder", evidence.folder, name)
 
 
 def files_are_all_there_and_no_others(evidence: Evidence) -> Iterator[str]:
@@ -94,7 +80,7 @@ def files_have_their_hashes(evidence: Evidence) -> Iterator[str]:
     """Every file has the bytes, the MD5 and the SHA-256 that metadata.json claims."""
     for path, file in evidence.claimed_files.items():
         facts = evidence.facts.get(path, {})
-        yield from _differences(path, file.model_dump(include={*facts}), facts)
+        yield from differences(path, file.model_dump(include={*facts}), facts)
 
 
 def lines_are_records(evidence: Evidence) -> Iterator[str]:
@@ -107,7 +93,7 @@ def lines_are_records(evidence: Evidence) -> Iterator[str]:
 def counts_are_true(evidence: Evidence) -> Iterator[str]:
     """output_files and actual_counts have as many records as there are lines."""
     claimed = evidence.claimed
-    yield from _differences("actual_counts", claimed.actual_counts, actual_counts(evidence.plan, evidence.counts))
+    yield from differences("actual_counts", claimed.actual_counts, actual_counts(evidence.plan, evidence.counts))
     told = {"path", "split", "bucket", "records"}
     files = {key: file.model_dump(include=told) for key, file in claimed.output_files.items()}
     found = {
@@ -119,13 +105,13 @@ def counts_are_true(evidence: Evidence) -> Iterator[str]:
         }
         for cell in evidence.plan.cells
     }
-    yield from _differences("output_files", files, found)
+    yield from differences("output_files", files, found)
 
 
 def cells_hold_what_is_wanted(evidence: Evidence) -> Iterator[str]:
     """No cell holds more than the plan wants; those that hold less are told, and the plan allows it."""
     found = shortfall(evidence.plan, evidence.counts)
-    yield from _differences("shortfall", evidence.claimed.shortfall, found)
+    yield from differences("shortfall", evidence.claimed.shortfall, found)
     over = [cell for cell in evidence.plan.cells if evidence.counts.get(cell.key, 0) > cell.target]
     yield from (f"{cell.key} holds more than {cell.target:,}" for cell in over)
     if found and not evidence.plan.sample.allow_shortfall:
@@ -163,21 +149,21 @@ def validation_is_true(evidence: Evidence) -> Iterator[str]:
         for rule in conversation_rules(evidence.plan)
     ]
     counts = pl.DataFrame(rows, schema={"rule": pl.String, "checked": pl.Int64, "broken": pl.Int64}, orient="row")
-    yield from _differences("validation", evidence.claimed.validation, validation(evidence.plan, counts))
+    yield from differences("validation", evidence.claimed.validation, validation(evidence.plan, counts))
 
 
 def privacy_is_told(evidence: Evidence) -> Iterator[str]:
     """What metadata.json says of user names and secrets is what the plan says, and as many stand redacted."""
     claimed = evidence.claimed.privacy.model_dump()
-    yield from _differences("privacy", claimed, privacy(evidence.plan, evidence.redacted))
+    yield from differences("privacy", claimed, privacy(evidence.plan, evidence.redacted))
 
 
 def invalid_records_are_told(evidence: Evidence) -> Iterator[str]:
     """The reports on invalid records hold together, add up to what was rejected, and none of theirs is released."""
     rejected = evidence.claimed.rejected
-    yield from _differences("rejected.total", rejected.total, sum(rejected.by_reason.values()))
+    yield from differences("rejected.total", rejected.total, sum(rejected.by_reason.values()))
     told = sum(file.records for file in evidence.claimed.rejected.invalid_records_files.values())
-    yield from _differences("rejected.by_reason.invalid", rejected.by_reason.get(INVALID, 0), told)
+    yield from differences("rejected.by_reason.invalid", rejected.by_reason.get(INVALID, 0), told)
     for split, file in evidence.claimed.rejected.invalid_records_files.items():
         if file.path in evidence.reports:
             yield from _report_oddities(evidence, split, file)
@@ -204,7 +190,7 @@ def _rule_findings(evidence: Evidence) -> Iterator[Finding]:
     for rule in conversation_rules(evidence.plan):
         if rule.severity == "fatal":
             broken = evidence.broken(rule.name)
-            yield Finding(rule.name, rule.statement, _told(broken.ids, broken.total))
+            yield Finding(rule.name, rule.statement, enumerated(broken.ids, broken.total))
 
 
 def _report_oddities(evidence: Evidence, split: str, file: File) -> Iterator[str]:
@@ -218,33 +204,10 @@ def _report_oddities(evidence: Evidence, split: str, file: File) -> Iterator[str
         return
     if render(invalid_records(invalid, split)) != content:
         yield f"{file.path} does not follow from its own records"
-    yield from _differences(f"{file.path} records", file.records, invalid.height)
+    yield from differences(f"{file.path} records", file.records, invalid.height)
     released = evidence.records.join(invalid, on="conversationId", how="semi")
     yield from (f"{conversation_id} is released and invalid" for conversation_id in _ids(released))
 
 
 def _ids(frame: pl.DataFrame) -> Iterable[str]:
     return frame["conversationId"].fill_null("null")
-
-
-def _differences(at: str, claimed: object, found: object) -> Iterator[str]:
-    """Where two JSON values differ, by path."""
-    if _is_object(claimed) and _is_object(found):
-        for key in dict.fromkeys([*found, *claimed]):
-            yield from _differences(f"{at}.{key}", claimed.get(key, ABSENT), found.get(key, ABSENT))
-    elif claimed != found or type(claimed) is not type(found):
-        yield f"{at} says {_SHORT.repr(claimed)}, is {_SHORT.repr(found)}"
-
-
-def _is_object(value: object) -> TypeGuard[Mapping[str, object]]:
-    return isinstance(value, Mapping)
-
-
-def _finding(check: Callable[[Evidence], Iterator[str]], oddities: Iterable[str]) -> Finding:
-    told = list(oddities)
-    return Finding(check.__name__, (check.__doc__ or "").rstrip("."), _told(told, len(told)))
-
-
-def _told(oddities: Sequence[str], count: int) -> str:
-    shown = ", ".join(oddities[:IDS_SHOWN])
-    return f"{shown} and more, {count:,} in all" if count > IDS_SHOWN else shown

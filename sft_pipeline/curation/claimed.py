@@ -4,7 +4,7 @@ Belongs here: the shape of the document and reading it.
 Does not belong here: whether what it claims is true (audit).
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,9 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 class MalformedMetadataError(Exception):
     """A metadata.json is not what a release's metadata.json looks like."""
+
+
+Document = TypeVar("Document", bound="ReleaseDocument")
 
 
 class Part(BaseModel):
@@ -90,11 +93,21 @@ class Rejected(Part):
     invalid_records_files: dict[Text, File]
 
 
-class Claimed(Part):
-    """All of it; what follows from plan and files is compared with them as a whole and so left untyped here."""
+class ReleaseDocument(Part):
+    """What the metadata.json of every kind of release tells."""
 
     curation_info: CurationInfo
     query_parameters: QueryParameters
+
+    @property
+    def plan(self) -> Plan:
+        """The plan by which the release was made."""
+        return self.curation_info.plan
+
+
+class Claimed(ReleaseDocument):
+    """All of it; what follows from plan and files is compared with them as a whole and so left untyped here."""
+
     completeness_criteria: dict[str, Any]
     deduplication: dict[str, Any]
     splits: dict[str, Any]
@@ -108,21 +121,21 @@ class Claimed(Part):
     shortfall: dict[str, Any]
     format: str
 
-    @property
-    def plan(self) -> Plan:
-        """The plan by which the release was made."""
-        return self.curation_info.plan
-
 
 def read_claimed(content: bytes) -> Claimed:
-    """Read metadata.json.
+    """Read the metadata.json of a release of samples; raises as `read_document` does."""
+    return read_document(Claimed, content)
+
+
+def read_document(kind: type[Document], content: bytes) -> Document:
+    """Read a metadata.json as that of a kind of release.
 
     Raises:
         MalformedMetadataError: names the fields that are missing, unknown or of another type, or the plan that is
             not the one that was hashed.
     """
     try:
-        claimed = Claimed.model_validate_json(content)
+        claimed = kind.model_validate_json(content)
     except ValidationError as error:
         problems = [
             f"{'.'.join(str(part) for part in item['loc']) or 'the document'} ({item['type']})"

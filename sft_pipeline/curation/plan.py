@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from sft_pipeline.curation.hashing import content_version
 from sft_pipeline.curation.refusal import Refused
+from sft_pipeline.curation.routers import Routers
 
 ALL = "all"
 """The one split of a plan that does not split."""
@@ -143,6 +144,7 @@ class Plan(Section):
     sample: Sample
     release: Release
     places: Places = Places()
+    routers: Routers | None = None
 
     @model_validator(mode="after")
     def _buckets_do_not_overlap(self) -> "Plan":
@@ -171,6 +173,12 @@ class Plan(Section):
             if odd := names ^ set(targets):
                 msg = f"sample.targets.{split} and the buckets differ in: {', '.join(sorted(odd))}"
                 raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _routers_fit(self) -> "Plan":
+        if self.routers:
+            self.routers.require_fitting(self.split.shares, tuple(bucket.name for bucket in self.buckets))
         return self
 
     @property
@@ -216,11 +224,13 @@ class Plan(Section):
         """
         if split not in self.sample.targets:
             raise Refused(f"plan {self.name} has no split {split!r}", remedy=f"name one of {', '.join(self.splits)}")
-        return self._with_sample(targets={split: self.sample.targets[split]})
+        routers = self.routers.only(split) if self.routers else None
+        return self._with_sample(targets={split: self.sample.targets[split]}).model_copy(update={"routers": routers})
 
     def with_shortfall(self) -> "Plan":
-        """The same plan, taking what there is where a cell falls short."""
-        return self._with_sample(allow_shortfall=True)
+        """The same plan, taking what there is where a cell or a class falls short."""
+        routers = self.routers.with_shortfall() if self.routers else None
+        return self._with_sample(allow_shortfall=True).model_copy(update={"routers": routers})
 
     def _with_sample(self, **knobs: object) -> "Plan":
         return self.model_copy(update={"sample": self.sample.model_copy(update=knobs)})
@@ -231,8 +241,8 @@ class Plan(Section):
         return content_version([knobs, self.sample.salt])
 
     def version(self) -> str:
-        """The version of the whole plan, but for places: they change no file."""
-        return content_version([self.model_dump_json(exclude={"places"})])
+        """The version of all that decides about conversations and samples; places change no file, routers others."""
+        return content_version([self.model_dump_json(exclude={"places", "routers"})])
 
 
 def parse_plan(text: str, *, source: str) -> Plan:

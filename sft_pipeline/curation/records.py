@@ -13,6 +13,7 @@ import polars as pl
 from sft_pipeline.curation.tables import RECORD_FIELDS
 
 ROWS_PER_PIECE = 1000
+ROWS_PER_VERSIONED_PIECE = 20_000
 
 
 def record_lines(conversations: pl.DataFrame) -> bytes:
@@ -42,7 +43,9 @@ def table_version(table: pl.DataFrame) -> str:
 
     `digest` stands for `turnsArray`, so that a version costs little beside the text it covers.
     """
-    light = table.drop("turnsArray", strict=False)
-    buffer = BytesIO()
-    light.write_ndjson(buffer)
-    return sha256(buffer.getbuffer()).hexdigest()
+    light, digest = table.drop("turnsArray", strict=False), sha256()
+    for piece in light.iter_slices(ROWS_PER_VERSIONED_PIECE):
+        buffer = BytesIO()
+        piece.write_ndjson(buffer)
+        digest.update(buffer.getbuffer())
+    return digest.hexdigest()

@@ -43,19 +43,13 @@ class Source(NamedTuple):
     query_sha256: str
 
 
-@dataclass(frozen=True)
-class Curation:
-    """All that a release is made of and that its metadata.json tells about.
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What every kind of release tells of its making.
 
     Args:
         plan: the plan, with whatever the command line allowed written into it.
         window: first instant in, first instant out.
-        artifacts: `Artifact` rows, one per cell.
-        counts: as `sampling.cell_counts` gives them.
-        rejected: `RejectedConversation` rows of all chunks.
-        validation: rows of `sections.validation_counts`, of one or many samples.
-        redacted: how many secrets of each kind stand redacted in the records.
-        repairs: what the query dropped or repaired, per column of `REPAIRS`, over all chunks.
         versions: name -> version of the software that curated.
         run_id: the run that publishes; of several that publish the same content, metadata.json tells which one did.
     """
@@ -63,14 +57,29 @@ class Curation:
     plan: Plan
     source: Source
     window: tuple[datetime, datetime]
+    versions: Mapping[str, str]
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curation(Made):
+    """All that a release of samples is made of and that its metadata.json tells about.
+
+    Args:
+        artifacts: `Artifact` rows, one per cell.
+        counts: as `sampling.cell_counts` gives them.
+        rejected: `RejectedConversation` rows of all chunks.
+        validation: rows of `sections.validation_counts`, of one or many samples.
+        redacted: how many secrets of each kind stand redacted in the records.
+        repairs: what the query dropped or repaired, per column of `REPAIRS`, over all chunks.
+    """
+
     artifacts: pl.DataFrame
     counts: pl.DataFrame
     rejected: pl.DataFrame
     validation: pl.DataFrame
     redacted: Mapping[str, int]
     repairs: Mapping[str, int]
-    versions: Mapping[str, str]
-    run_id: str
 
     @property
     def records(self) -> int:
@@ -124,24 +133,10 @@ def metadata(curation: Curation, *, moment: datetime) -> dict[str, Any]:
     """
     plan, stamp = curation.plan, stamp_of(moment, curation.plan)
     records = dict(curation.artifacts.select("cell", "records").iter_rows())
+    name = release_name(plan, records=curation.records, stamp=stamp)
     return {
-        "curation_info": {
-            "curation_date": instant(moment),
-            "curation_id": release_name(plan, records=curation.records, stamp=stamp),
-            "query_file": curation.source.query_file,
-            "query_sha256": curation.source.query_sha256,
-            "data_source": plan.release.data_source,
-            "plan": plan.model_dump(mode="json"),
-            "plan_sha256": plan_sha256(plan),
-            "versions": dict(curation.versions),
-            "run_id": curation.run_id,
-        },
-        "query_parameters": {
-            "time_window": dict(zip(("start", "end"), map(instant, curation.window), strict=True)),
-            "cluster": curation.source.cluster,
-            "database": curation.source.database,
-            "num_hash_chunks": plan.chunks.count,
-        },
+        "curation_info": curation_info(curation, name=name, moment=moment),
+        "query_parameters": query_parameters(curation),
         "completeness_criteria": COMPLETENESS,
         "deduplication": DEDUPLICATION,
         "splits": splits(plan),
@@ -154,6 +149,37 @@ def metadata(curation: Curation, *, moment: datetime) -> dict[str, Any]:
         "repairs": {name: curation.repairs[name] for name in REPAIRS},
         "shortfall": shortfall(plan, records),
         "format": FORMAT,
+    }
+
+
+def curation_info(made: Made, *, name: str, moment: datetime) -> dict[str, Any]:
+    """Who a release is and how it was made.
+
+    Args:
+        made: what is released.
+        name: of its folder.
+        moment: when this content was first curated.
+    """
+    return {
+        "curation_date": instant(moment),
+        "curation_id": name,
+        "query_file": made.source.query_file,
+        "query_sha256": made.source.query_sha256,
+        "data_source": made.plan.release.data_source,
+        "plan": made.plan.model_dump(mode="json", exclude_none=True),
+        "plan_sha256": plan_sha256(made.plan),
+        "versions": dict(made.versions),
+        "run_id": made.run_id,
+    }
+
+
+def query_parameters(made: Made) -> dict[str, Any]:
+    """What was asked, and where."""
+    return {
+        "time_window": dict(zip(("start", "end"), map(instant, made.window), strict=True)),
+        "cluster": made.source.cluster,
+        "database": made.source.database,
+        "num_hash_chunks": made.plan.chunks.count,
     }
 
 

@@ -136,8 +136,8 @@ def file_facts(content: bytes) -> dict[str, Any]:
 
 
 def plan_sha256(plan: Plan) -> str:
-    """The SHA-256 of the plan as compact JSON."""
-    return sha256(plan.model_dump_json().encode()).hexdigest()
+    """The SHA-256 of the plan as compact JSON, without the sections that it does not have."""
+    return sha256(plan.model_dump_json(exclude_none=True).encode()).hexdigest()
 
 
 def privacy(plan: Plan, redacted: Mapping[str, int]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The plans that ship, number by number."""
 
+import re
 from datetime import date
 
 import pytest
@@ -89,3 +90,40 @@ class TestPlansThatShip:
 
     def test_plans_that_draw_from_the_same_conversations_rank_them_alike(self) -> None:
         assert {read_plan(name).sample.salt for name in plan_names()} == {"v4"}
+
+
+class TestRoutersOfPlansThatShip:
+    def test_production_trains_on_100_thousand_and_holds_out_10_thousand_twice_at_both_ratios(self) -> None:
+        routers = read_plan("production").routers
+        assert routers
+        assert routers.training.totals == {"train": 100_000, "val": 10_000, "test": 10_000}
+        assert [ratio.key for ratio in routers.ratios] == ["70r30n", "50r50n"]
+        assert routers.variant("train-70r30n").file_name == "datav3_train_70r_30n_sft.jsonl"
+        assert routers.quotas("train") == {0: 70_000, 1: 50_000}
+        assert routers.training.short_class == "refuse"
+
+    def test_production_judges_the_turns_of_about_25_thousand_conversations(self) -> None:
+        routers = read_plan("production").routers
+        assert routers
+        wanted = routers.conversation_router.conversations
+        assert sum(sum(buckets.values()) for buckets in wanted.values()) == 25_002
+        assert all(len(set(buckets.values())) == 1 for buckets in wanted.values())
+
+    def test_only_plans_for_laptops_take_the_offline_judge_unasked(self) -> None:
+        plans = {name: read_plan(name).routers for name in plan_names()}
+        assert {name: routers.judging.default for name, routers in plans.items() if routers} == {
+            **dict.fromkeys(("archive", "demo", "test"), "heuristic"),
+            "production": "",
+        }
+        assert plans["production_100k"] is None
+
+    @pytest.mark.parametrize(
+        ("model", "reasons"),
+        [("gpt-5-mini", False), ("gemini-2.5-pro", True), ("claude-sonnet-4.5", True), ("gpt-4.1", False)],
+    )
+    def test_the_patterns_tell_reasoning_from_fast_models(self, model: str, reasons: bool) -> None:
+        routers = read_plan("demo").routers
+        assert routers
+        fast = any(re.search(pattern, model) for pattern in routers.fast_models)
+        assert fast != reasons
+        assert not reasons or any(re.search(pattern, model) for pattern in routers.reasoning_models)
