@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from sft_pipeline.clients.blocks import Progress
 from sft_pipeline.clients.released_lines import Release, cell_key, line_blocks
-from sft_pipeline.clients.verification import Progress
 from sft_pipeline.curation.claimed import File, OutputFile
 from sft_pipeline.curation.identities import seek
 from sft_pipeline.curation.refusal import Refused

@@ -13,16 +13,22 @@ from functools import partial
 from typing import Any, Literal, cast
 from urllib.parse import quote
 
+from sft_pipeline.clients.blocks import Progress
 from sft_pipeline.clients.publishing import ARTIFACTS
 from sft_pipeline.clients.release_store import ReleaseStore
-from sft_pipeline.clients.verification import Progress, verify_release
-from sft_pipeline.curation.claimed import MalformedMetadataError, read_claimed
+from sft_pipeline.clients.verification import verify_release
+from sft_pipeline.curation.claimed import Claimed, MalformedMetadataError, read_claimed
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import METADATA
+from sft_pipeline.curation.sft_claimed import SftClaimed, is_sft, read_sft_claimed
+from sft_pipeline.curation.sft_release import SFT
 from sft_pipeline.curation.validating import IDS_SHOWN
 
 READERS = 8
 """How many metadata.json are asked for at a time: a distant store answers each in tens of milliseconds."""
+
+SFT_IN_NAME = "_sft_datav"
+"""Stands in the name of every SFT release (curation.sft_release): the others need not be read."""
 
 State = Literal["complete", "damaged", "unfinished", "verified", "broken"]
 
@@ -39,10 +45,11 @@ class Listed:
         url: of the folder.
         state: how it stands.
         detail: what is odd about it, and what to do.
+        kind: whether it holds samples or SFT files.
         curated: when its content was first curated.
         plan: the plan's name.
         window: first day in, first day out.
-        records: how many it claims.
+        records: how many it claims: conversations, or SFT lines of both routers at all ratios.
         splits: records per split.
         short: what it says of each cell that falls short.
     """
@@ -51,6 +58,7 @@ class Listed:
     url: str
     state: State
     detail: str = ""
+    kind: Literal["samples", "sft"] = "samples"
     curated: datetime | None = None
     plan: str = ""
     window: tuple[datetime, datetime] | None = None
@@ -81,6 +89,30 @@ def list_published(store: ReleaseStore) -> list[Listed]:
         return sorted(listed, key=_newest_first)
 
 
+def last_sft_release(
+    store: ReleaseStore, plan_name: str, *, other_than: tuple[datetime, datetime] | None = None
+) -> SftClaimed | None:
+    """What the metadata.json of the newest SFT release of a plan claims; None where there is no such release.
+
+    Args:
+        store: where releases lie.
+        plan_name: of the plan, whatever its knobs were then.
+        other_than: a window whose releases do not count.
+
+    Raises:
+        Refused: the store cannot be read.
+    """
+    paths = store.list("")
+    names = [
+        path.removesuffix(f"/{METADATA}") for path in paths if path.endswith(f"/{METADATA}") and SFT_IN_NAME in path
+    ]
+    with ThreadPoolExecutor(READERS) as pool:
+        read = [claimed for claimed in pool.map(partial(_sft_claimed, store), names) if claimed]
+    windows = [(claimed, claimed.query_parameters.time_window) for claimed in read if claimed.plan.name == plan_name]
+    others = [claimed for claimed, window in windows if (window.start, window.end) != other_than]
+    return max(others, key=_when_curated, default=None)
+
+
 def prove(one: Listed, release: ReleaseStore, progress: Progress) -> Listed:
     """The same release, verified or broken; a folder without metadata.json stays what it is.
 
@@ -106,6 +138,19 @@ def printable(text: str) -> str:
     return text if text.isprintable() else ascii(text)
 
 
+def _sft_claimed(store: ReleaseStore, name: str) -> SftClaimed | None:
+    """What a release claims; None where it is none of SFT files, or of another form."""
+    content = b"".join(store.read(f"{name}/{METADATA}"))
+    try:
+        return read_sft_claimed(content) if is_sft(content) else None
+    except MalformedMetadataError:
+        return None
+
+
+def _when_curated(claimed: SftClaimed) -> tuple[datetime, str]:
+    return claimed.curation_info.curation_date, claimed.curation_info.curation_id
+
+
 def _newest_first(one: Listed) -> tuple[float, str]:
     return (-one.curated.timestamp() if one.curated else 0.0, one.name)
 
@@ -124,11 +169,11 @@ def _listed(store: ReleaseStore, begun: Collection[str], name: str, files: Colle
 
 def _oddities(name: str, files: Collection[str], content: bytes) -> Iterator[str]:
     try:
-        claimed = read_claimed(content)
+        claimed = read_sft_claimed(content) if is_sft(content) else read_claimed(content)
     except MalformedMetadataError as error:
         yield f"{METADATA} is not of the form that this version writes: {error}"
         return
-    reports = claimed.rejected.invalid_records_files.values()
+    reports = claimed.rejected.invalid_records_files.values() if isinstance(claimed, Claimed) else ()
     own = {METADATA, *(file.path for file in (*claimed.output_files.values(), *reports))}
     if missing := sorted(own - {*files}):
         yield f"lacks {_first(missing)}"
@@ -156,9 +201,10 @@ def _facts(content: bytes) -> dict[str, Any]:
     splits: dict[str, int] = {}
     for file in map(_object, _object(document.get("output_files")).values()):
         split, records = file.get("split"), file.get("records")
-        if isinstance(split, str) and isinstance(records, int):
+        if isinstance(split, str) and isinstance(records, int) and file.get("kind") != "labels":
             splits[printable(split)] = splits.get(printable(split), 0) + records
     return {
+        "kind": "sft" if document.get("release_kind") == SFT else "samples",
         "curated": _instant(info.get("curation_date")),
         "plan": printable(plan) if isinstance(plan, str) else "",
         "window": (start, end) if start and end else None,

@@ -1,11 +1,11 @@
-"""How a release comes into being: data files first, `metadata.json` last, each created once.
+"""How a release of any kind comes into being: data files first, `metadata.json` last, each created once.
 
 Belongs here: the order of the steps, the registry of names, and what an earlier or interrupted run left.
-Does not belong here: what the files say (curation.release), how a store writes (release_store).
+Does not belong here: what the files say (curation.release, sft_release), how a store writes (release_store).
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ import polars as pl
 
 from sft_pipeline.clients.release_store import ReleaseConflict, ReleaseStore, StoredFile
 from sft_pipeline.curation.invalid_records import invalid_records_reports
-from sft_pipeline.curation.plan import Cell
+from sft_pipeline.curation.plan import Cell, Plan
+from sft_pipeline.curation.publication import Origin, Publication
 from sft_pipeline.curation.records import record_pieces
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import (
@@ -29,6 +30,7 @@ from sft_pipeline.curation.release import (
     stamp_of,
 )
 from sft_pipeline.curation.sections import render
+from sft_pipeline.curation.sft_release import Labelling, sft_publication
 from sft_pipeline.curation.tables import Artifact, schema_of
 
 ARTIFACTS = "artifacts"
@@ -65,7 +67,7 @@ def upload_artifact(
     """
     lines: list[int] = []
     stored = store.put(
-        artifact_path(cell.key, sample_version), _counted(record_pieces(sample), lines), records=lambda: sum(lines)
+        artifact_path(cell.key, sample_version), counted_lines(record_pieces(sample), lines), records=lambda: sum(lines)
     )
     row = {
         **stored._asdict(),
@@ -78,38 +80,68 @@ def upload_artifact(
     return pl.DataFrame([{name: row[name] for name in schema}], schema=schema)
 
 
-def publish(store: ReleaseStore, curation: Curation, *, moment: datetime) -> Published:
+def publish(store: ReleaseStore, made: Curation | Labelling, *, moment: datetime) -> Published:
     """Publish, or finish what an interrupted run began; a release that is there stays as it is.
 
     Args:
         store: where to; it holds the artifacts.
-        curation: what is released.
+        made: what is released.
         moment: the time in the name of new content; content that was named before keeps its name.
 
     Raises:
         ReleaseConflict: the name belongs to other content, or the folder holds something else.
-        Refused: cells are missing or fall short, counts do not agree, or the store cannot be written to.
+        Refused: files are missing or fall short, counts do not agree, or the store cannot be written to.
     """
-    require_whole(curation)
-    moment = _registered(store, curation, moment)
-    claims = metadata(curation, moment=moment)
+    release = sft_publication(made) if isinstance(made, Labelling) else _sample_publication(made)
+    moment = _registered(store, release, moment)
+    claims = release.metadata(moment)
     name: str = claims["curation_info"]["curation_id"]
     there = {path.removeprefix(f"{name}/") for path in store.list(name)}
     if METADATA in there:
-        published = _published(store, claims, there)
-        if claimed_files(claims).keys() - there:  # somebody removed files: they come back as they were
-            _write_files(store, curation, name, moment)
+        published = _published(store, release, claims, there)
+        if release.files(claims).keys() - there:  # somebody removed files: they come back as they were
+            _write_files(store, release, name, moment)
         return published
-    _require_no_others(store, name, there - {METADATA, *claimed_files(claims)})
-    files = _write_files(store, curation, name, moment)
+    _require_no_others(store, name, there - {METADATA, *release.files(claims)})
+    files = _write_files(store, release, name, moment)
     last = _commit(store, name, claims)
     return Published(name, f"{store.url}/{name}", (*files, last), already_there=False)
 
 
-def _write_files(store: ReleaseStore, curation: Curation, name: str, moment: datetime) -> list[StoredFile]:
+def counted_lines(pieces: Iterable[bytes], lines: list[int]) -> Iterator[bytes]:
+    """The same pieces; `lines` gets the number of lines of each."""
+    for piece in pieces:
+        lines.append(piece.count(b"\n"))
+        yield piece
+
+
+def _sample_publication(curation: Curation) -> Publication:
+    require_whole(curation)
+    plan = curation.plan
+    return Publication(
+        plan=plan,
+        run_id=curation.run_id,
+        version=release_version(curation.artifacts, plan, curation.window),
+        name=lambda stamp: release_name(plan, records=curation.records, stamp=stamp),
+        origins=tuple(_sample_origin(plan, row) for row in curation.artifacts.iter_rows(named=True)),
+        reports=lambda stamp: dict(invalid_records_reports(curation.left_out, stamp).values()),
+        metadata=lambda moment: metadata(curation, moment=moment),
+        files=claimed_files,
+    )
+
+
+def _sample_origin(plan: Plan, row: Mapping[str, Any]) -> Origin:
+    lies_at = artifact_path(row["cell"], row["sampleVersion"])
+    remedy = "move it away if it is there, and materialize sample_artifacts of this cell anew"
+    return Origin(plan.cell(row["cell"]).path, lies_at, row["bytes"], row["md5"], row["sha256"], remedy)
+
+
+def _write_files(store: ReleaseStore, release: Publication, name: str, moment: datetime) -> list[StoredFile]:
     """All files but the last one, each from what was written before; those that are there count as written."""
-    _require_artifacts(store, curation.artifacts)
-    return [*_artifacts(store, curation, name), *_reports(store, curation, name, moment)]
+    _require_origins(store, release)
+    copies = [store.copy(origin.lies_at, f"{name}/{origin.path}") for origin in release.origins]
+    reports = release.reports(stamp_of(moment, release.plan))
+    return [*copies, *(store.put(f"{name}/{path}", [content]) for path, content in reports.items())]
 
 
 def _commit(store: ReleaseStore, name: str, claims: dict[str, Any]) -> StoredFile:
@@ -124,18 +156,16 @@ def _commit(store: ReleaseStore, name: str, claims: dict[str, Any]) -> StoredFil
         ) from None
 
 
-def _registered(store: ReleaseStore, curation: Curation, moment: datetime) -> datetime:
+def _registered(store: ReleaseStore, release: Publication, moment: datetime) -> datetime:
     """When this content first got a name: now, unless the store knows better."""
-    version = release_version(curation.artifacts, curation.plan, curation.window)
-    stamp = f"{ARTIFACTS}/stamps/{version}.json"
+    stamp = f"{ARTIFACTS}/stamps/{release.version}.json"
     if store.find(stamp) is None:
-        name = release_name(curation.plan, records=curation.records, stamp=stamp_of(moment, curation.plan))
-        _claim(store, name, version)
+        _claim(store, release.name(stamp_of(moment, release.plan)), release.version)
         with suppress(ReleaseConflict):  # another run published the same content and was faster: its moment counts
             store.put(stamp, [render({"moment": instant(moment)})])
     try:
         named = datetime.fromisoformat(_document(store, stamp)["moment"])
-        stamp_of(named, curation.plan)
+        stamp_of(named, release.plan)
     except (ValueError, KeyError, TypeError):
         raise Refused(
             f"{store.url}/{stamp} does not say when a release got its name", remedy="move that file away"
@@ -154,14 +184,15 @@ def _claim(store: ReleaseStore, name: str, version: str) -> None:
         ) from None
 
 
-def _published(store: ReleaseStore, claims: dict[str, Any], there: Collection[str]) -> Published:
+def _published(store: ReleaseStore, release: Publication, claims: dict[str, Any], there: Collection[str]) -> Published:
     """The release that is there, if it is of the same files; how it was curated is told as of then."""
     name: str = claims["curation_info"]["curation_id"]
+    own: Mapping[str, Mapping[str, Any]] = {}
     try:
         told = _document(store, f"{name}/{METADATA}")
-        same, own = told["output_files"] == claims["output_files"], claimed_files(told)
+        same, own = told["output_files"] == claims["output_files"], release.files(told)
     except (ValueError, KeyError, TypeError, AttributeError):
-        same, own = False, {}
+        same = False
     if not same:
         raise ReleaseConflict(
             f"{store.url}/{name} is published with other files", remedy="run `sft-pipeline verify` on it"
@@ -183,34 +214,15 @@ def _require_no_others(store: ReleaseStore, name: str, odd: Collection[str]) -> 
         )
 
 
-def _require_artifacts(store: ReleaseStore, artifacts: pl.DataFrame) -> None:
-    for row in artifacts.iter_rows(named=True):
-        origin = artifact_path(row["cell"], row["sampleVersion"])
-        file = store.find(origin)
-        if file is None or (file.bytes, file.md5, file.sha256) != (row["bytes"], row["md5"], row["sha256"]):
+def _require_origins(store: ReleaseStore, release: Publication) -> None:
+    for origin in release.origins:
+        file = store.find(origin.lies_at)
+        if file is None or (file.bytes, file.md5, file.sha256) != (origin.bytes, origin.md5, origin.sha256):
             raise ReleaseConflict(
-                f"{store.url}/{origin} is {'missing' if file is None else 'no longer as it was written'}",
-                remedy="move it away if it is there, and materialize sample_artifacts of this cell anew",
+                f"{store.url}/{origin.lies_at} is {'missing' if file is None else 'no longer as it was written'}",
+                remedy=origin.remade_by,
             )
-
-
-def _artifacts(store: ReleaseStore, curation: Curation, name: str) -> Iterator[StoredFile]:
-    for row in curation.artifacts.iter_rows(named=True):
-        path = curation.plan.cell(row["cell"]).path
-        yield store.copy(artifact_path(row["cell"], row["sampleVersion"]), f"{name}/{path}")
-
-
-def _reports(store: ReleaseStore, curation: Curation, name: str, moment: datetime) -> Iterator[StoredFile]:
-    for path, content in invalid_records_reports(curation.left_out, stamp_of(moment, curation.plan)).values():
-        yield store.put(f"{name}/{path}", [content])
 
 
 def _document(store: ReleaseStore, path: str) -> dict[str, Any]:
     return json.loads(b"".join(store.read(path)))
-
-
-def _counted(pieces: Iterable[bytes], lines: list[int]) -> Iterator[bytes]:
-    """The same pieces; `lines` gets the number of lines of each."""
-    for piece in pieces:
-        lines.append(piece.count(b"\n"))
-        yield piece

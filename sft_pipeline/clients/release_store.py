@@ -10,7 +10,7 @@ from hashlib import md5, sha256
 from os import walk
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from sft_pipeline.clients.disk import UNFINISHED, finish, link, refusing, unfinished_file
@@ -181,6 +181,11 @@ class LocalReleaseStore:
         if there != wanted:
             raise conflict(there, wanted)
         return there
+
+
+def folder_name(store: ReleaseStore) -> str:
+    """The name of the folder that a store is, as it was given."""
+    return unquote(store.url.rstrip("/").rsplit("/", 1)[-1])
 
 
 def require_path(path: str) -> None:

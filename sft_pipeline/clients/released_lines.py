@@ -11,14 +11,16 @@ from typing import TypeVar
 
 import polars as pl
 
+from sft_pipeline.clients.blocks import WORKERS, Progress, whole_lines
 from sft_pipeline.clients.in_order import in_order
 from sft_pipeline.clients.release_store import Measuring, ReleaseStore
-from sft_pipeline.clients.verification import WORKERS, Progress, released_paths, whole_lines
+from sft_pipeline.clients.verification import released_paths
 from sft_pipeline.curation.claimed import Claimed, File, MalformedMetadataError, OutputFile, read_claimed
 from sft_pipeline.curation.comparison import PLACED
 from sft_pipeline.curation.identities import NoRecordError, identities
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import METADATA
+from sft_pipeline.curation.sft_claimed import is_sft
 
 Read = TypeVar("Read")
 
@@ -82,14 +84,21 @@ class Placed:
 
 
 def open_release(store: ReleaseStore) -> Release:
-    """Read a release's metadata.json.
+    """Read the metadata.json of a release of samples.
 
     Raises:
-        Refused: there is none, or it is not of the form that this version writes.
+        Refused: there is none, it is that of an SFT release, or not of the form that this version writes.
     """
     paths = released_paths(store)
+    content = b"".join(store.read(METADATA))
+    if is_sft(content):
+        raise Refused(
+            f"{store.url} is an SFT release: it holds labelled requests and no conversations",
+            remedy="name the release of samples of the same window; `sft-pipeline verify` proves an SFT release, and "
+            "the label tables beside its SFT files name the request of every line",
+        )
     try:
-        claimed = read_claimed(b"".join(store.read(METADATA)))
+        claimed = read_claimed(content)
     except MalformedMetadataError as error:
         raise Refused(
             f"{store.url}/{METADATA} cannot be read as a release's: {error}",

@@ -1,37 +1,32 @@
-"""Verifying a published release from its files alone, in bounded memory.
+"""Verifying a published release of any kind from its files alone, in bounded memory.
 
-Belongs here: reading each file once, hashing and surveying it on the way.
-Does not belong here: what must be true of a release (curation.audit).
+Belongs here: which kind it is; reading each file of samples once, hashing and surveying it on the way.
+Does not belong here: reading SFT files (sft_verification), what must be true of a release (curation.audit, sft_audit).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import unquote
 
+from sft_pipeline.clients.blocks import WORKERS, Progress, whole_lines
 from sft_pipeline.clients.in_order import in_order
-from sft_pipeline.clients.release_store import Measuring, ReleaseStore, StoredFile, measured
-from sft_pipeline.curation.audit import Finding, audit
+from sft_pipeline.clients.release_store import Measuring, ReleaseStore, StoredFile, folder_name, measured
+from sft_pipeline.clients.sft_verification import sft_evidence
+from sft_pipeline.curation.audit import audit
 from sft_pipeline.curation.claimed import Claimed, MalformedMetadataError, read_claimed
 from sft_pipeline.curation.evidence import Evidence
+from sft_pipeline.curation.findings import Finding
 from sft_pipeline.curation.plan import Cell, Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import METADATA
+from sft_pipeline.curation.sft_audit import sft_audit
+from sft_pipeline.curation.sft_claimed import is_sft, read_sft_claimed
 from sft_pipeline.curation.survey import Survey, join_surveys, survey_lines
-
-BLOCK_BYTES = 16 * 1024 * 1024
-LONGEST_LINE_BYTES = 128 * 1024 * 1024
-"""No record is longer: a cluster answers a whole query with 64 MB at most. What is longer is cut, and no record."""
-
-WORKERS = 2
 
 WELL_FORMED = (
     "metadata_is_well_formed",
     "metadata.json has every field of a release's metadata, each of its type, and no other",
 )
-
-Progress = Callable[[int, int], None]
-"""Told how many records were read so far, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +53,15 @@ def verify_release(store: ReleaseStore, progress: Progress | None = None) -> Ver
         Refused: there is no metadata.json, or a file cannot be read.
     """
     paths = released_paths(store)
+    content, tell = b"".join(store.read(METADATA)), progress or _untold
     try:
-        claimed = read_claimed(b"".join(store.read(METADATA)))
+        if is_sft(content):
+            findings = sft_audit(sft_evidence(store, read_sft_claimed(content), paths, tell))
+        else:
+            findings = audit(_evidence(store, read_claimed(content), paths, tell))
     except MalformedMetadataError as error:
         return Verification(store.url, (Finding(*WELL_FORMED, str(error)),))
-    evidence = _evidence(store, claimed, paths, progress or _untold)
-    return Verification(store.url, (Finding(*WELL_FORMED), *audit(evidence)))
+    return Verification(store.url, (Finding(*WELL_FORMED), *findings))
 
 
 def released_paths(store: ReleaseStore) -> list[str]:
@@ -98,7 +96,7 @@ def _evidence(store: ReleaseStore, claimed: Claimed, paths: list[str], progress:
             files[file.path] = measured(file.path, store.url, [reports[file.path]])
     return Evidence(
         claimed=claimed,
-        folder=unquote(store.url.rstrip("/").rsplit("/", 1)[-1]),
+        folder=folder_name(store),
         paths=paths,
         facts={path: {"bytes": file.bytes, "md5": file.md5, "sha256": file.sha256} for path, file in files.items()},
         surveys=surveys,
@@ -120,25 +118,6 @@ def _surveyed(
 
 def _tell(progress: Progress, before: int, total: int, done: list[Survey]) -> None:
     progress(before + sum(survey.lines for survey in done), total)
-
-
-def whole_lines(
-    pieces: Iterable[bytes], *, size: int = BLOCK_BYTES, longest: int = LONGEST_LINE_BYTES
-) -> Iterator[bytes]:
-    """The same bytes in blocks of at least `size` that end where a line ends; lines longer than `longest` are cut."""
-    rest = bytearray()
-    for piece in pieces:
-        rest += piece
-        if len(rest) < size:
-            continue
-        end = rest.rfind(b"\n") + 1
-        if end == 0 and len(rest) > longest:
-            end = len(rest)
-        if end:
-            yield bytes(rest[:end])
-            del rest[:end]
-    if rest:
-        yield bytes(rest)
 
 
 def _untold(done: int, total: int) -> None:

@@ -56,6 +56,7 @@ def _document(one: Listed) -> dict[str, Any]:
     return {
         "curation_id": one.name,
         "url": one.url,
+        "release_kind": one.kind,
         "state": one.state,
         "detail": one.detail,
         "curation_date": one.curated.isoformat().replace("+00:00", "Z") if one.curated else None,
@@ -105,4 +106,5 @@ def _counts(one: Listed) -> list[str]:
         return []
     splits = ", ".join(f"{escape(split)} {records:,}" for split, records in one.splits.items())
     short = f"; [yellow]short of its targets[/] in {', '.join(map(escape, one.short))}" if one.short else ""
-    return [f"{one.records:,} records: {splits}{short}"]
+    what = "SFT lines of both routers, at all ratios" if one.kind == "sft" else "records"
+    return [f"{one.records:,} {what}: {splits}{short}"]

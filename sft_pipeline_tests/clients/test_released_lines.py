@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sft_pipeline.clients import verification
+from sft_pipeline.clients import blocks
 from sft_pipeline.clients.release_store import LocalReleaseStore
 from sft_pipeline.clients.released_lines import line_blocks, open_release, read_placed
 from sft_pipeline.curation.comparison import PLACED
@@ -112,7 +112,7 @@ def test_blocks_come_in_order_with_the_lines_before_them_and_few_are_fetched_ahe
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     lines = [f'{{"conversationId":"{number:06d}"}}\n'.encode() for number in range(2000)]
-    monkeypatch.setattr(verification.whole_lines, "__kwdefaults__", {"size": 1000, "longest": 10_000})
+    monkeypatch.setattr(blocks.whole_lines, "__kwdefaults__", {"size": 1000, "longest": 10_000})
     fetched: list[int] = []
 
     def pieces() -> Iterator[bytes]:
@@ -127,5 +127,5 @@ def test_blocks_come_in_order_with_the_lines_before_them_and_few_are_fetched_ahe
     ):
         assert before == len(read)
         read += rows["conversationId"].to_list()
-        assert len(fetched) - len(read) <= verification.WORKERS * 50
+        assert len(fetched) - len(read) <= blocks.WORKERS * 50
     assert read == [f"{number:06d}" for number in range(2000)]

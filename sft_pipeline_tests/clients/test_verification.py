@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sft_pipeline.clients.blocks import BLOCK_BYTES, whole_lines
 from sft_pipeline.clients.release_store import LocalReleaseStore, open_release_store
-from sft_pipeline.clients.verification import BLOCK_BYTES, Verification, verify_release, whole_lines
+from sft_pipeline.clients.verification import Verification, verify_release
 from sft_pipeline.curation.invalid_records import invalid_records_reports
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import record_lines, with_digests
@@ -162,7 +163,7 @@ class Files:
         """Damage a file and let metadata.json claim the new bytes."""
         self.change(path, change)
         facts = file_facts((self.folder / path).read_bytes())
-        self.claim(lambda document: _entry(document, path).update(facts))
+        self.claim(lambda document: entry(document, path).update(facts))
 
     def claim(self, change: Callable[[dict[str, Any]], object]) -> None:
         """Change what metadata.json claims."""
@@ -171,8 +172,10 @@ class Files:
         (self.folder / METADATA).write_bytes(render(document))
 
 
-def _entry(document: dict[str, Any], path: str) -> dict[str, Any]:
-    files = [*document["output_files"].values(), *document["rejected"]["invalid_records_files"].values()]
+def entry(document: dict[str, Any], path: str) -> dict[str, Any]:
+    """What a metadata.json, of whatever kind of release, claims of a file."""
+    reports: dict[str, dict[str, Any]] = document.get("rejected", {}).get("invalid_records_files", {})
+    files: list[dict[str, Any]] = [*document["output_files"].values(), *reports.values()]
     return next(file for file in files if file["path"] == path)
 
 
@@ -241,19 +244,19 @@ DAMAGED: dict[str, tuple[Callable[[Files], object], set[str]]] = {
         {"lines_are_records", "counts_are_true", "cells_hold_what_is_wanted", "name_tells_what_is_inside"},
     ),
     "an MD5 edited": (
-        lambda files: files.claim(lambda document: _entry(document, FILE).update(md5="0" * 32)),
+        lambda files: files.claim(lambda document: entry(document, FILE).update(md5="0" * 32)),
         {"files_have_their_hashes"},
     ),
     "a size edited": (
-        lambda files: files.claim(lambda document: _entry(document, FILE).update(bytes=1)),
+        lambda files: files.claim(lambda document: entry(document, FILE).update(bytes=1)),
         {"files_have_their_hashes"},
     ),
     "a count of records edited": (
-        lambda files: files.claim(lambda document: _entry(document, FILE).update(records=5)),
+        lambda files: files.claim(lambda document: entry(document, FILE).update(records=5)),
         {"counts_are_true"},
     ),
     "a split edited": (
-        lambda files: files.claim(lambda document: _entry(document, FILE).update(split="val")),
+        lambda files: files.claim(lambda document: entry(document, FILE).update(split="val")),
         {"counts_are_true"},
     ),
     "a total edited": (
@@ -329,7 +332,7 @@ DAMAGED: dict[str, tuple[Callable[[Files], object], set[str]]] = {
         {"invalid_records_are_told"},
     ),
     "a report of fewer records than claimed": (
-        lambda files: files.claim(lambda document: _entry(document, REPORT).update(records=1)),
+        lambda files: files.claim(lambda document: entry(document, REPORT).update(records=1)),
         {"invalid_records_are_told"},
     ),
     "rejected conversations that do not add up": (
@@ -455,7 +458,7 @@ def test_an_invalid_record_may_not_be_released(tmp_path: Path):
 def test_fault_32_metadata_cannot_point_outside_the_release(good: Path, tmp_path: Path):
     copytree(good, tmp_path / NAME)
     (tmp_path / "outside.json").write_text("{}")
-    Files(tmp_path / NAME).claim(lambda document: _entry(document, REPORT).update(path="../outside.json"))
+    Files(tmp_path / NAME).claim(lambda document: entry(document, REPORT).update(path="../outside.json"))
     assert "files_are_all_there_and_no_others" in failed(verify_release(open_release_store(str(tmp_path / NAME))))
 
 
