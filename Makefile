@@ -90,6 +90,7 @@ bench: .venv-bench/installed azurite-install ## measurements: how fast, how much
 	.venv-bench/bin/python -m bench.decode
 	.venv-bench/bin/python -m bench.slots
 	.venv-bench/bin/python -m bench.upload
+	.venv-bench/bin/python -m bench.labels
 
 .venv-bench/installed: pyproject.toml constraints.txt bench/requirements.txt
 	$(PYTHON) -m venv .venv-bench

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from sft_pipeline.cli_labels import labels
 from sft_pipeline.curation.refusal import Refused
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 telemetry = typer.Typer(help="Make raw telemetry for the embedded engine.", no_args_is_help=True)
 app.add_typer(telemetry, name="telemetry")
+app.add_typer(labels, name="labels")
 
 Plan = Annotated[str | None, typer.Option("--plan", help="Name or path of a plan; default: SFT_PLAN, production.")]
 Window = Annotated[
@@ -207,7 +209,9 @@ def diff(
 
 @app.command()
 def explain(
-    conversation_id: Annotated[str, typer.Argument(help="A conversationId.")],
+    conversation_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A conversationId, or a request: <conversationId>#<turnIndex>.")
+    ],
     window: Window = None,
     plan: Plan = None,
     release: Annotated[
@@ -215,7 +219,7 @@ def explain(
         typer.Option(help="Ask a release's files alone: a folder, a URL, or a name in SFT_RELEASES."),
     ] = None,
 ) -> None:
-    """Say where a conversation went and why, from the tables of a run or from a release's files alone.
+    """Say where a conversation and its requests went and why, from the tables of a run or from a release's files alone.
 
     Example: sft-pipeline explain 6f1c0a9e-... --plan demo
     """

@@ -28,7 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sft_pipeline.clients.kusto.asking_ahead import Progress as QueryProgress
-from sft_pipeline.orchestration.walk import Step
+from sft_pipeline.orchestration.steps import Step
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -98,14 +98,14 @@ class WalkProgress:
     def preparing(self, done: int, total: int) -> None:
         """Show how many raw events are staged."""
         if PREPARING not in self._tasks:
-            self._tasks[PREPARING] = self._progress.add_task(f"{PREPARING:<20}")
+            self._tasks[PREPARING] = self._progress.add_task(f"{PREPARING:<34}")
         self._progress.update(self._tasks[PREPARING], completed=done, total=total)
 
     def step_started(self, step: Step, to_do: int) -> None:
         """Show the step with what is done already."""
         self._progress.note = None
         total = len(step.partitions)
-        task = self._progress.add_task(f"{step.asset:<20}", total=total)
+        task = self._progress.add_task(f"{step.asset:<34}", total=total)
         self._progress.update(task, completed=total - to_do)  # which is what marks a task as finished
         self._tasks[step.asset] = task
 
@@ -115,6 +115,10 @@ class WalkProgress:
 
     def sending(self, step: Step, told: Callable[[], str]) -> None:  # noqa: ARG002 - the watcher's signature
         """Show below the bars what is sent."""
+        self._progress.note = told
+
+    def labelling(self, step: Step, told: Callable[[], str]) -> None:  # noqa: ARG002 - the watcher's signature
+        """Show below the bars how the labels come in."""
         self._progress.note = told
 
     def partition_done(self, step: Step, partition: str) -> None:  # noqa: ARG002 - the watcher's signature

@@ -4,10 +4,11 @@ import pytest
 
 from sft_pipeline.telemetry.synthesis import generate
 from sft_pipeline_tests.azurite.fixtures import azurite, container, proxy
+from sft_pipeline_tests.orchestration.labelled_world import labelled, sampled
 from sft_pipeline_tests.orchestration.walked_world import World
 from sft_pipeline_tests.tiny_disk import tiny_disk
 
-__all__ = ["azurite", "container", "proxy", "tiny_disk", "walked"]
+__all__ = ["azurite", "container", "labelled", "proxy", "sampled", "tiny_disk", "walked"]
 
 
 @pytest.fixture(scope="session")

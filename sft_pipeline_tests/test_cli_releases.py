@@ -83,6 +83,7 @@ def test_scripts_get_one_json_document(place: Path):
     assert oldest == {
         "curation_id": NAME,
         "url": (place / NAME).as_uri(),
+        "release_kind": "samples",
         "state": "verified",
         "detail": "",
         "curation_date": "2025-08-16T12:00:00Z",

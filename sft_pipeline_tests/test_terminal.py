@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from sft_pipeline.orchestration.walk import Step
+from sft_pipeline.orchestration.steps import Step
 from sft_pipeline.terminal import Bars, WalkProgress, counting, err
 from sft_pipeline_tests.orchestration.walked_world import KEY
 
 WAITING = """
 import threading
 import polars
-from sft_pipeline.orchestration.walk import Step
+from sft_pipeline.orchestration.steps import Step
 from sft_pipeline.terminal import counting
 with counting("records"):
     print("waiting", flush=True)

@@ -12,10 +12,11 @@ import polars as pl
 from sft_pipeline.clients.publishing import ARTIFACTS, counted_lines
 from sft_pipeline.clients.release_store import PIECE_BYTES, ReleaseStore, StoredFile
 from sft_pipeline.curation.router_tables import TRAINING_TABLE_FIELDS, SftArtifact
-from sft_pipeline.curation.routers import NON_REASONING, REASONING, RouterName, Variant
+from sft_pipeline.curation.routers import NON_REASONING, REASONING, RouterName
 from sft_pipeline.curation.sft_lines import sft_pieces
 from sft_pipeline.curation.sft_sections import Slot
 from sft_pipeline.curation.tables import schema_of
+from sft_pipeline.curation.variants import Variant
 
 ROWS_PER_GROUP = 20_000
 

@@ -12,10 +12,13 @@ from sft_pipeline.clients.released_lines import open_release
 from sft_pipeline.clients.verification import verify_release
 from sft_pipeline.commands.places import open_named_release
 from sft_pipeline.commands.windows import window_or_latest_stored
-from sft_pipeline.orchestration.checks import Shelf, checked_assets
+from sft_pipeline.curation.refusal import Refused
+from sft_pipeline.orchestration.checked import Shelf
+from sft_pipeline.orchestration.checks import checked_assets
 from sft_pipeline.orchestration.explanation import explain
 from sft_pipeline.orchestration.jobs import Evaluation, evaluate_stored
 from sft_pipeline.orchestration.pseudonym_key import settings_key_id
+from sft_pipeline.orchestration.request_explanation import explain_requests, split_request_id
 from sft_pipeline.orchestration.resources import open_releases, open_tables
 from sft_pipeline.orchestration.settings import read_settings
 from sft_pipeline.terminal import counting, out, print_error, print_table
@@ -67,14 +70,21 @@ def verify_location(location: str) -> None:
     out.print("verified: the files hold what metadata.json claims")
 
 
-def explain_conversation(conversation_id: str, *, plan: str | None, window: date | None) -> None:
-    """Show the stations of a conversation."""
+def explain_conversation(told: str, *, plan: str | None, window: date | None) -> None:
+    """Show the stations of a conversation and its requests, or of one request: `<conversationId>#<turnIndex>`."""
     settings = read_settings(plan=plan)
     day = window_or_latest_stored(settings, window).isoformat()
     tables = open_tables(settings.storage)
+    conversation_id, turn = split_request_id(told)
     with tables.refusing():
-        stations = list(explain(conversation_id, settings.plan, tables, day))
-    print_table(f"{conversation_id} in window {day}", ("table", "says"), stations)
+        stations = list(explain(conversation_id, settings.plan, tables, day)) if turn is None else []
+        stations += explain_requests(conversation_id, turn, settings.plan, tables, day)
+    if not stations:
+        raise Refused(
+            f"no request {told} in window {day}",
+            remedy="`sft-pipeline explain CONVERSATION_ID` tells of all its turns",
+        )
+    print_table(f"{told} in window {day}", ("table", "says"), stations)
 
 
 def explain_in_release(conversation_id: str, release: str) -> None:

@@ -1,5 +1,6 @@
 """`doctor`."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from itertools import chain
 
@@ -9,9 +10,11 @@ from rich.markup import escape
 from sft_pipeline.clients.doctor.examination import examine
 from sft_pipeline.clients.doctor.findings import Finding, ok, refusal
 from sft_pipeline.clients.doctor.setup import Setup
+from sft_pipeline.clients.judges.examination import check_judge
 from sft_pipeline.commands.windows import window_or_newest
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.instance import pool_limit
+from sft_pipeline.orchestration.judge_settings import NO_JUDGE
 from sft_pipeline.orchestration.places import remote_places
 from sft_pipeline.orchestration.pseudonym_key import FILE, VARIABLE, told_key
 from sft_pipeline.orchestration.resources import service_principal
@@ -27,7 +30,7 @@ def run_doctor(*, plan: str | None, window: date | None) -> None:
     try:
         settings = read_settings(plan=plan)
         examined = examine(_setup(settings, window_or_newest(settings, window)))
-        for finding in chain(examined, (_user_names(settings),)):
+        for finding in chain(examined, _judge(settings), (_user_names(settings),)):
             problems += finding.state == "problem"
             _show(finding)
     except Refused as refused:
@@ -37,6 +40,15 @@ def run_doctor(*, plan: str | None, window: date | None) -> None:
         print_error(f"{problems} problem{'s' if problems > 1 else ''}: `run` would not end in a good release")
         raise typer.Exit(1)
     out.print("all is well")
+
+
+def _judge(settings: Settings) -> Iterator[Finding]:
+    """Who gives labels, where the plan has routers: whether they can be asked."""
+    judge = settings.judge
+    if settings.plan.routers and judge.kind:
+        yield check_judge(judge.kind, judge.model, judge.base_url)
+    elif settings.plan.routers:
+        yield ok("judge", f"{NO_JUDGE}: a run ends with the samples")
 
 
 def _user_names(settings: Settings) -> Finding:
@@ -71,6 +83,7 @@ def _setup(settings: Settings, day: date) -> Setup:
         pool_limit=pool_limit(settings),
         tables=settings.storage,
         releases=settings.releases,
+        labels=settings.labels if settings.plan.routers else "",
         containers=remote_places(settings),
     )
 

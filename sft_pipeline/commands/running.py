@@ -14,16 +14,20 @@ from dagster import DagsterExecutionInterruptedError
 from sqlalchemy.exc import OperationalError
 
 from sft_pipeline.clients.table_store import TableKey, TableStore
+from sft_pipeline.commands.label_summary import show_labels, show_sft_release
 from sft_pipeline.commands.windows import window_or_newest
 from sft_pipeline.curation.refusal import Refused
+from sft_pipeline.curation.routers import ROUTERS, RouterName
 from sft_pipeline.curation.sampling import cell_counts
 from sft_pipeline.curation.validating import InvalidRecordsError
 from sft_pipeline.orchestration.instance import open_instance, prepare_instance
+from sft_pipeline.orchestration.judge_settings import NO_JUDGE, SET_ONE
 from sft_pipeline.orchestration.metadata import left_out, repaired
 from sft_pipeline.orchestration.partitions import parts_of
 from sft_pipeline.orchestration.resources import open_tables
 from sft_pipeline.orchestration.settings import Settings, read_settings
-from sft_pipeline.orchestration.walk import StepDone, chunk_steps, walk, walk_steps
+from sft_pipeline.orchestration.steps import chunk_steps, walk_steps
+from sft_pipeline.orchestration.walk import StepDone, walk
 from sft_pipeline.terminal import (
     WalkProgress,
     out,
@@ -51,7 +55,11 @@ def run_walk(
     """Run the walk, or the chunks of these numbers alone, and show what it came to."""
     settings = _chosen(read_settings(plan=plan), split=split, allow_shortfall=allow_shortfall)
     day = window_or_newest(settings, window)
-    steps = walk_steps(settings.plan, day, until) if chunks is None else chunk_steps(settings.plan, day, chunks)
+    steps = (
+        walk_steps(settings.plan, day, until, labelled=bool(settings.judge.kind))
+        if chunks is None
+        else chunk_steps(settings.plan, day, chunks)
+    )
     start, end = settings.plan.bounds(day)
     out.print(
         f"plan [bold]{settings.plan.name}[/], window {start:%Y-%m-%d} to {end:%Y-%m-%d} UTC, home {settings.home}"
@@ -96,9 +104,20 @@ def _show(settings: Settings, window: str, done: list[StepDone], seconds: float)
         print_frame("Cells", cell_counts(candidates, settings.plan).drop("split", "bucket"))
     if "sample_release" in reached:
         release = tables.read(TableKey("sample_release", window)).row(0, named=True)
-        when = f"in {seconds:.1f} s" if done[-1].made else "before"
+        when = _when(done, "sample_release", seconds)
         out.print(f"{release['records']:,} records released {when}; verify them with")
         print_next(f"verify {release['url'].removeprefix('file://')}")
+    labelled: list[RouterName] = [router for router in ROUTERS if f"{router}/verdicts" in reached]
+    if labelled:
+        show_labels(settings.plan, tables, window, labelled)
+    if "sft_release" in reached:
+        show_sft_release(settings.plan, tables, window, when=_when(done, "sft_release", seconds))
+    elif "sample_release" in reached and settings.plan.routers and not settings.judge.kind:
+        out.print(f"no SFT files: {NO_JUDGE}; {SET_ONE}", soft_wrap=True)
+
+
+def _when(done: Sequence[StepDone], asset: str, seconds: float) -> str:
+    return f"in {seconds:.1f} s" if any(step.made for step in done if step.step.asset == asset) else "before"
 
 
 def _accounts(

@@ -13,9 +13,10 @@ from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.requests import content_of, routers_of
 from sft_pipeline.curation.router_tables import TrainingRow
-from sft_pipeline.curation.routers import NON_REASONING, REASONING, Ratio, RouterName, Training, Variant
+from sft_pipeline.curation.routers import NON_REASONING, REASONING, RouterName, Training
 from sft_pipeline.curation.strata import DRAW, draw_order, inverse_frequency, stratum
 from sft_pipeline.curation.tables import schema_of
+from sft_pipeline.curation.variants import Ratio, Variant
 
 _OF_VERDICTS = ("requestId", "label", "probability", "judge", "prompt")
 

@@ -11,10 +11,12 @@ import polars as pl
 from sft_pipeline.curation.agreement import cohen_kappa
 from sft_pipeline.curation.claims import Claim, Outcome
 from sft_pipeline.curation.filling import share_interval
+from sft_pipeline.curation.judge_knobs import Trust
+from sft_pipeline.curation.judging import NOT_STORED
 from sft_pipeline.curation.label_account import LabelAccount, Pairs, summed
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.requests import routers_of
-from sft_pipeline.curation.routers import NON_REASONING, REASONING, Trust
+from sft_pipeline.curation.routers import NON_REASONING, REASONING
 from sft_pipeline.curation.validating import IDS_SHOWN
 
 ACCOUNTED = Claim(
@@ -97,15 +99,16 @@ def canaries_keep_their_labels(account: LabelAccount, plan: Plan) -> Outcome:
 
 
 def unlabelled_are_few(account: LabelAccount, plan: Plan) -> Outcome:
-    """The judged requests without a label, by reason."""
+    """The judged requests without a label, by reason; a judge that only gives back what is stored judged no others."""
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in summed([account.unlabelled]).items())
-    unlabelled = sum(account.unlabelled.values())
+    not_stored = account.unlabelled.get(NOT_STORED, 0)
+    unlabelled, judged = sum(account.unlabelled.values()) - not_stored, account.judged - not_stored
     return Outcome(
         FEW_UNLABELLED.name,
         unlabelled,
-        detail=f"{unlabelled:,} of {account.judged:,} judged{f': {reasons}' if reasons else ''}",
-        tolerated=_at_most(_exact(_trust(plan).max_unlabelled), account.judged),
-        figures={"unlabelled": unlabelled, "judged": account.judged},
+        detail=f"{unlabelled:,} of {judged:,} judged{f': {reasons}' if reasons else ''}",
+        tolerated=_at_most(_exact(_trust(plan).max_unlabelled), judged),
+        figures={"unlabelled": unlabelled, "judged": judged},
     )
 
 

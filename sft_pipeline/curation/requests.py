@@ -20,6 +20,7 @@ from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.router_tables import Request
 from sft_pipeline.curation.routers import RouterName, Routers
 from sft_pipeline.curation.rules import BLANK
+from sft_pipeline.curation.secrets import redacted
 from sft_pipeline.curation.signals import complexity, model_class, signals
 from sft_pipeline.curation.tables import schema_of
 
@@ -102,7 +103,7 @@ def requests_of(
         taken: contentKey -> the highest split that has it, of `content_keys` of the `higher_splits`.
     """
     routers = routers_of(plan)
-    rows = pl.concat([_described(piece, routers, router) for piece in _pieces(conversations)])
+    rows = pl.concat([_described(piece, plan, router) for piece in _pieces(conversations)])
     ranked = rows.with_columns(priorities(rows["requestId"], salt=routers.salt), split=pl.lit(split))
     ordered = ranked.sort("priority", "requestId")
     holders = pl.DataFrame([[*taken], [*taken.values()]], schema={"contentKey": pl.String(), "holder": pl.String()})
@@ -126,7 +127,7 @@ def content_keys(conversations: pl.DataFrame, plan: Plan, router: RouterName) ->
     """
     routers = routers_of(plan)
     needs_history = router == "conversation_router" and routers.conversation_router.content == "history_and_request"
-    pieces = [_rows(piece, routers, router, with_history=needs_history) for piece in _pieces(conversations)]
+    pieces = [_rows(piece, plan, router, with_history=needs_history) for piece in _pieces(conversations)]
     judgeable = [rows.filter(pl.col("leftOut").is_null())["contentKey"] for rows in pieces]
     return pl.concat(judgeable).unique(maintain_order=True)
 
@@ -139,7 +140,7 @@ def content_of(requests: pl.DataFrame, plan: Plan, router: RouterName) -> pl.Ser
         plan: says which, for the conversation router.
         router: which one.
     """
-    return requests.select(content=_content(routers_of(plan), router))["content"]
+    return requests.select(content=_content(plan, router))["content"]
 
 
 def content_key(content: str) -> str:
@@ -161,23 +162,25 @@ def _pieces(conversations: pl.DataFrame) -> Iterator[pl.DataFrame]:
         yield conversations.select(_NEEDED).slice(offset, CONVERSATIONS_PER_PIECE)
 
 
-def _rows(conversations: pl.DataFrame, routers: Routers, router: RouterName, *, with_history: bool) -> pl.DataFrame:
+def _rows(conversations: pl.DataFrame, plan: Plan, router: RouterName, *, with_history: bool) -> pl.DataFrame:
     """A row per turn that the router looks at: its fields, request, history, contentKey, and why it is not judged."""
+    routers = routers_of(plan)
     first = pl.col("turnsArray").list.head(1)
     of_router = conversations.with_columns(first) if router == "session_router" else conversations
     turns = of_router.explode("turnsArray").drop_nulls("turnsArray").unnest("turnsArray")
     history = histories(turns, routers.conversation_router.history) if with_history else pl.lit("")
     rows = turns.with_columns(request=pl.col("userMessage").fill_null(""), history=history)
-    content = _content(routers, router)
+    content = _content(plan, router)
     keys = [content_key(text) for text in rows.select(content).to_series()]
     return rows.with_columns(
         pl.Series("contentKey", keys, pl.String()), leftOut=_reason(content, routers.training.max_line_tokens)
     )
 
 
-def _described(conversations: pl.DataFrame, routers: Routers, router: RouterName) -> pl.DataFrame:
+def _described(conversations: pl.DataFrame, plan: Plan, router: RouterName) -> pl.DataFrame:
     """The columns of `Request` that follow from a conversation alone; leftOut without the texts that stand twice."""
-    rows = _rows(conversations, routers, router, with_history=router == "conversation_router")
+    routers = routers_of(plan)
+    rows = _rows(conversations, plan, router, with_history=router == "conversation_router")
     third = pl.col("turnIndex").sub(1).mul(len(POSITIONS)).floordiv("turnCount")
     orders = pl.Series("suspect", [looks_like_an_order(text) for text in rows["request"]], pl.Boolean())
     shown = range(1, routers.conversation_router.history.turns + 1)
@@ -192,11 +195,13 @@ def _described(conversations: pl.DataFrame, routers: Routers, router: RouterName
     return described.select(name for name in schema_of(Request).names() if name in described.columns)
 
 
-def _content(routers: Routers, router: RouterName) -> pl.Expr:
-    if router == "session_router" or routers.conversation_router.content == "request":
+def _content(plan: Plan, router: RouterName) -> pl.Expr:
+    if router == "session_router" or routers_of(plan).conversation_router.content == "request":
         return pl.col("request")
     said_before = pl.when(pl.col("history") != "").then("history")
-    return pl.concat_str(said_before, "request", separator="\n\n", ignore_nulls=True)
+    content = pl.concat_str(said_before, "request", separator="\n\n", ignore_nulls=True)
+    # Turns without a secret may read as one when they are joined, as the first and the last line of a key.
+    return redacted(content) if plan.privacy.secrets == "redact" else content
 
 
 def _reason(content: pl.Expr, max_tokens: int) -> pl.Expr:

@@ -1,17 +1,18 @@
 """The plan's knobs of the two routers: what is judged, how the judge is trusted, what is trained on.
 
-Belongs here: the knobs, their limits, and what follows from them alone (ratios, variants, file names).
+Belongs here: the knobs, their limits, and what follows from them alone.
 Does not belong here: which judge is asked and how it is reached (orchestration.settings); the rest of the plan (plan).
 """
 
 from collections.abc import Mapping
-from math import gcd
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, Self
 
 import polars as pl
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sft_pipeline.curation.hashing import content_version
+from sft_pipeline.curation.judge_knobs import Judging, Knobs, Trust
+from sft_pipeline.curation.variants import Ratio, Variant, parse_ratio
 
 RouterName = Literal["session_router", "conversation_router"]
 ROUTERS: tuple[RouterName, ...] = ("session_router", "conversation_router")
@@ -24,8 +25,6 @@ NON_REASONING = 1
 
 Strategy = Literal["turn_buckets", "complexity", "chosen_model", "inverse_frequency"]
 """Strategies 1 to 4 of balancing beside the classes (curation.balancing)."""
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 def _is_pattern(told: str) -> str:
@@ -42,75 +41,6 @@ Pattern = Annotated[str, AfterValidator(_is_pattern)]
 """A regular expression as Polars reads it."""
 
 
-class Knobs(BaseModel):
-    """A table of the plan: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Ratio(NamedTuple):
-    """Percent of label 0 and percent of label 1."""
-
-    reasoning: int
-    non_reasoning: int
-
-    @property
-    def key(self) -> str:
-        """`70r30n`."""
-        return f"{self.reasoning}r{self.non_reasoning}n"
-
-    @property
-    def parts(self) -> tuple[int, int]:
-        """The smallest whole numbers of label 0 and label 1 that are in this ratio, e.g. 7 and 3."""
-        common = gcd(self.reasoning, self.non_reasoning)
-        return self.reasoning // common, self.non_reasoning // common
-
-
-def parse_ratio(key: str) -> Ratio:
-    """The inverse of `Ratio.key`.
-
-    Raises:
-        ValueError: it does not read like `70r30n`, or does not add up to 100.
-    """
-    reasoning, _, rest = key.partition("r")
-    if not (reasoning.isdigit() and rest.endswith("n") and rest[:-1].isdigit()):
-        msg = f"{key!r} is no ratio: write 70r30n for 70 % label 0 and 30 % label 1"
-        raise ValueError(msg)
-    ratio = Ratio(int(reasoning), int(rest[:-1]))
-    if sum(ratio) != 100 or 0 in ratio:
-        msg = f"ratio {key!r} has two shares above 0 that add up to 100, or is none"
-        raise ValueError(msg)
-    return ratio
-
-
-class Variant(NamedTuple):
-    """A split at a ratio; its key is the partition key."""
-
-    split: str
-    ratio: Ratio
-    total: int
-    version: int
-
-    @property
-    def key(self) -> str:
-        """`train-70r30n` and the like."""
-        return f"{self.split}-{self.ratio.key}"
-
-    @property
-    def file_name(self) -> str:
-        """The name of its SFT file, e.g. `datav3_train_70r_30n_sft.jsonl`."""
-        return f"{self._stem}_sft.jsonl"
-
-    @property
-    def labels_name(self) -> str:
-        """The name of the table beside it, for those who want soft labels."""
-        return f"{self._stem}_labels.parquet"
-
-    @property
-    def _stem(self) -> str:
-        return f"datav{self.version}_{self.split}_{self.ratio.reasoning}r_{self.ratio.non_reasoning}n"
-
-
 class History(Knobs):
     """How much of what was said before the judge sees: the last turns, and of them the last characters."""
 
@@ -118,15 +48,32 @@ class History(Knobs):
     characters: Annotated[int, Field(ge=100)]
 
 
-class SessionRouter(Knobs):
-    """The router that looks at first requests alone."""
+class RouterKnobs(Knobs):
+    """What both routers have.
+
+    Args:
+        prompt: a name of sft_pipeline/prompts, or a path.
+        second_prompt: gives the second opinion, unless another model does.
+        strategies: of balancing beside the classes.
+    """
 
     prompt: str
     second_prompt: str
     strategies: tuple[Strategy, ...] = ()
 
+    @model_validator(mode="after")
+    def _second_is_another(self) -> Self:
+        if self.prompt == self.second_prompt:
+            msg = "second_prompt is the prompt: a judge that is asked the same twice agrees with itself"
+            raise ValueError(msg)
+        return self
 
-class ConversationRouter(Knobs):
+
+class SessionRouter(RouterKnobs):
+    """The router that looks at first requests alone."""
+
+
+class ConversationRouter(RouterKnobs):
     """The router that looks at any request with what was said before it.
 
     Args:
@@ -134,74 +81,9 @@ class ConversationRouter(Knobs):
         content: what stands as the user's message in SFT lines.
     """
 
-    prompt: str
-    second_prompt: str
-    strategies: tuple[Strategy, ...] = ()
     conversations: dict[str, dict[str, Annotated[int, Field(ge=1)]]]
     history: History
     content: Literal["request", "history_and_request"] = "request"
-
-
-class Price(Knobs):
-    """What a million tokens cost, in one currency."""
-
-    currency: str = "USD"
-    input: Annotated[float, Field(ge=0)]
-    output: Annotated[float, Field(ge=0)]
-    batch_discount: Fraction = 0.5
-
-
-class Judging(Knobs):
-    """How requests get their labels.
-
-    Args:
-        default: the judge where the environment names none; empty: no judge.
-        stop_when_filled: judge only as many as the totals need.
-        max_cost: the run stops before it spends more; 0 is no limit.
-        parameters: handed to the model as they are, and part of what a verdict is known by.
-    """
-
-    default: Literal["", "heuristic"] = ""
-    stop_when_filled: bool
-    max_cost: Annotated[float, Field(ge=0)]
-    price: Price
-    parameters: dict[str, bool | int | float | str] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _a_limit_needs_a_price(self) -> "Judging":
-        if self.max_cost and not (self.price.input or self.price.output):
-            msg = "max_cost limits nothing where price is 0"
-            raise ValueError(msg)
-        return self
-
-
-class Share(Knobs):
-    """A share of the labelled requests, but no fewer than `at_least` where there are so many."""
-
-    share: Fraction
-    at_least: Annotated[int, Field(ge=0)]
-
-
-class Trust(Knobs):
-    """When labels are good enough to be released; agreement is Cohen's kappa.
-
-    Args:
-        retest: asked a second time.
-        second: asked of a second judge or with a second prompt.
-        pairs_needed: with fewer pairs than this a kappa says nothing and stops nothing.
-        max_drift: how far the share of label 0 may move from the last release before that is told.
-        max_unlabelled: how large a share of those judged may get no label.
-    """
-
-    retest: Share
-    second: Share
-    pairs_needed: Annotated[int, Field(ge=2)]
-    min_retest_kappa: Annotated[float, Field(ge=-1, le=1)]
-    min_second_kappa: Annotated[float, Field(ge=-1, le=1)]
-    min_human_kappa: Annotated[float, Field(ge=-1, le=1)]
-    min_canaries: Fraction
-    max_drift: Fraction
-    max_unlabelled: Fraction
 
 
 class Training(Knobs):
@@ -288,8 +170,9 @@ class Routers(Knobs):
         }
 
     def version(self) -> str:
-        """The version of all knobs."""
-        return content_version([self.model_dump_json()])
+        """The version of all knobs but those of money and of who judges unasked: they change no file."""
+        money = {"judging": {"max_cost", "price", "default"}}
+        return content_version([self.model_dump_json(exclude=money)])
 
     def only(self, split: str) -> "Routers | None":
         """The same knobs for one split alone; None where it is not trained, validated or tested on."""

@@ -13,8 +13,9 @@ from sft_pipeline.curation.agreement import cohen_kappa
 from sft_pipeline.curation.filling import share_interval
 from sft_pipeline.curation.label_account import LabelAccount, Pairs
 from sft_pipeline.curation.plan import Plan
-from sft_pipeline.curation.routers import ROUTERS, RouterName, Routers, Variant
+from sft_pipeline.curation.routers import ROUTERS, RouterName, Routers
 from sft_pipeline.curation.sections import FORMAT
+from sft_pipeline.curation.variants import Variant
 
 SFT_FORMAT: dict[str, str] = {
     "sft": FORMAT,

@@ -10,9 +10,10 @@ import polars as pl
 from sft_pipeline.curation.claims import Claim, Outcome
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.requests import routers_of
-from sft_pipeline.curation.routers import NON_REASONING, REASONING, Variant
+from sft_pipeline.curation.routers import NON_REASONING, REASONING
 from sft_pipeline.curation.turns import expected_splits
 from sft_pipeline.curation.validating import IDS_SHOWN
+from sft_pipeline.curation.variants import Variant
 
 Sets = Mapping[str, pl.DataFrame]
 """The training sets of a router in a window by variant key; those of all its variants."""

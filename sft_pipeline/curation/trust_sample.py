@@ -9,7 +9,7 @@ from math import ceil
 import polars as pl
 
 from sft_pipeline.curation.hashing import priorities
-from sft_pipeline.curation.routers import Share
+from sft_pipeline.curation.judge_knobs import Share
 
 
 def looked_at_twice(verdicts: pl.DataFrame, share: Share, *, salt: str) -> pl.Series:

@@ -16,7 +16,8 @@ from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.curation.claims import Claim, Outcome
 from sft_pipeline.curation.records import table_version
 from sft_pipeline.curation.refusal import Refused
-from sft_pipeline.orchestration.checks import CheckedAsset, Shelf, checked_assets, outcome_metadata, severity_of
+from sft_pipeline.orchestration.checked import CheckedAsset, Shelf
+from sft_pipeline.orchestration.checks import checked_assets, outcome_metadata, severity_of
 from sft_pipeline.orchestration.partitions import parts_of, table_key
 from sft_pipeline.orchestration.pseudonym_key import settings_key_id
 from sft_pipeline.orchestration.resources import extraction_code_version, open_releases, open_tables

@@ -8,9 +8,12 @@ import dagster as dg
 from sft_pipeline.orchestration.assets.curation import curation_assets
 from sft_pipeline.orchestration.assets.ingestion import ingestion_assets
 from sft_pipeline.orchestration.assets.release import release_assets
+from sft_pipeline.orchestration.assets.routers import router_assets
+from sft_pipeline.orchestration.assets.sft_release import sft_release_assets
 from sft_pipeline.orchestration.checks import check_definition, checked_assets
 from sft_pipeline.orchestration.io_managers import TableIOManager
 from sft_pipeline.orchestration.jobs import asset_checks_job
+from sft_pipeline.orchestration.judging import judge_resource
 from sft_pipeline.orchestration.pseudonym_key import PseudonymsResource, settings_key_id
 from sft_pipeline.orchestration.resources import KustoResource, ReleasesResource, TablesResource
 from sft_pipeline.orchestration.settings import Settings
@@ -21,7 +24,13 @@ def assemble(settings: Settings) -> dg.Definitions:
     plan, key_id = settings.plan, settings_key_id(settings)
     checked = checked_assets(plan, key_id)
     return dg.Definitions(
-        assets=[*ingestion_assets(plan, key_id), *curation_assets(plan), *release_assets(plan)],
+        assets=[
+            *ingestion_assets(plan, key_id),
+            *curation_assets(plan),
+            *release_assets(plan),
+            *router_assets(plan, settings.judge),
+            *sft_release_assets(plan),
+        ],
         asset_checks=[check_definition(one) for one in checked],
         jobs=[asset_checks_job(checked, plan)],
         resources=resources(settings),
@@ -37,6 +46,7 @@ def resources(settings: Settings) -> dict[str, object]:
         "tables": TablesResource(base=settings.storage),
         "table_io": TableIOManager(base=settings.storage),
         "releases": ReleasesResource(url=settings.releases),
+        "judge": judge_resource(settings),
     }
 
 

@@ -5,73 +5,34 @@ checks that follow a materialization, the `asset_checks` job and `sft-pipeline c
 Does not belong here: the claims themselves (curation.rules, curation.claims).
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
-import polars as pl
 
 from sft_pipeline.clients.publishing import artifact_path
-from sft_pipeline.clients.release_store import ReleaseStore
-from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.clients.verification import verify_release
 from sft_pipeline.curation import claims
 from sft_pipeline.curation.claims import Claim, Outcome, rule_claims, rule_outcomes
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import table_version, with_digests
 from sft_pipeline.curation.rules import chunk_rule, conversation_rules, split_rule
-from sft_pipeline.orchestration.partitions import PartitionParts, Partitions, partition_key, parts_of, plan_partitions
+from sft_pipeline.orchestration.checked import CheckedAsset, Shelf
+from sft_pipeline.orchestration.partitions import (
+    PartitionParts,
+    Partitions,
+    asset_key,
+    part_keys,
+    partition_key,
+    parts_of,
+    plan_partitions,
+)
 from sft_pipeline.orchestration.resources import (
     ReleasesResource,
     TablesResource,
     extraction_code_version,
     open_releases,
 )
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """What a check may read: the tables and the releases."""
-
-    tables: TableStore
-    releases: ReleaseStore
-
-    def read(self, asset: str, window: str, part: str = "") -> pl.DataFrame:
-        """A whole table."""
-        return self.tables.read(TableKey(asset, window, part))
-
-    def scan(self, asset: str, window: str, parts: Iterable[str]) -> pl.LazyFrame:
-        """Several partitions of a table."""
-        return self.tables.scan([TableKey(asset, window, part) for part in parts])
-
-    def notes(self, asset: str, window: str, part: str = "") -> dict[str, str]:
-        """What a table's file says of itself."""
-        return self.tables.notes(TableKey(asset, window, part))
-
-
-Evaluate = Callable[[Shelf, PartitionParts], Iterable[Outcome]]
-
-
-@dataclass(frozen=True)
-class CheckedAsset:
-    """An asset's claims and the function that evaluates all of them for one partition."""
-
-    asset: str
-    claims: tuple[Claim, ...]
-    evaluate: Evaluate
-    partitions: dg.PartitionsDefinition[str]
-
-    def outcomes(self, shelf: Shelf, parts: PartitionParts) -> list[tuple[Claim, Outcome]]:
-        """Each claim with its outcome.
-
-        Raises:
-            ValueError: an outcome is missing or has no claim (a defect of this module).
-        """
-        by_name = {outcome.name: outcome for outcome in self.evaluate(shelf, parts)}
-        if set(by_name) != {claim.name for claim in self.claims}:
-            msg = f"{self.asset}: outcomes {sorted(by_name)} are not those of its claims"
-            raise ValueError(msg)
-        return [(claim, by_name[claim.name]) for claim in self.claims]
+from sft_pipeline.orchestration.router_checks import checked_router_assets
 
 
 def checked_assets(plan: Plan, key_id: str = "") -> tuple[CheckedAsset, ...]:
@@ -83,6 +44,7 @@ def checked_assets(plan: Plan, key_id: str = "") -> tuple[CheckedAsset, ...]:
         _samples(plan, partitions),
         _sample_artifacts(partitions),
         _sample_release(partitions),
+        *checked_router_assets(plan),
     )
 
 
@@ -185,11 +147,11 @@ def check_definition(checked: CheckedAsset) -> dg.AssetChecksDefinition:
     """The checks of one asset, evaluated together after a partition is materialized."""
 
     @dg.multi_asset_check(
-        name=f"{checked.asset}_checks",
+        name=f"{checked.asset.replace('/', '__')}_checks",
         specs=[
             dg.AssetCheckSpec(
                 claim.name,
-                asset=checked.asset,
+                asset=asset_key(checked.asset),
                 description=claim.statement,
                 blocking=claim.severity == "fatal",
                 partitions_def=checked.partitions,
@@ -203,7 +165,7 @@ def check_definition(checked: CheckedAsset) -> dg.AssetChecksDefinition:
         shelf = Shelf(tables.store(), releases.store())
         for claim, outcome in checked.outcomes(shelf, parts_of(context.partition_key)):
             yield dg.AssetCheckResult(
-                asset_key=checked.asset,
+                asset_key=asset_key(checked.asset),
                 check_name=claim.name,
                 passed=outcome.passed,
                 severity=severity_of(claim),
@@ -226,6 +188,6 @@ def outcome_metadata(outcome: Outcome) -> dict[str, str | int | float]:
 
 def stored_partitions(checked: CheckedAsset, shelf: Shelf, plan: Plan, window: str | None) -> list[str]:
     """The partition keys of an asset that are stored and belong to the plan, of one window or of all."""
-    known = {*plan.chunk_keys, *(cell.key for cell in plan.cells), ""}
+    known = set(part_keys(plan, checked.asset))
     keys = shelf.tables.keys(checked.asset)
     return [partition_key(key.window, key.part) for key in keys if key.part in known and window in (None, key.window)]

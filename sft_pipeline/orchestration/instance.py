@@ -20,6 +20,9 @@ from sqlalchemy.engine import Engine
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.settings import Settings
 
+JUDGE_POOL = "judge"
+"""The pool of the assets that ask a judge, which has requests of its own under way."""
+
 LEAST_RUNS = 5
 """A run does more than query: fewer runs would leave cores idle."""
 
@@ -91,7 +94,18 @@ def open_instance(settings: Settings) -> Generator[dg.DagsterInstance]:
         _remove_empty_databases(settings.dagster_home)
         instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
     with instance:
+        _judge_one_split_at_a_time(instance)
         yield instance
+
+
+def _judge_one_split_at_a_time(instance: dg.DagsterInstance) -> None:
+    """Splits judged at once would each spend what `max_cost` leaves, and windows pay twice for what they share.
+
+    A limit that somebody has set stays.
+    """
+    told = {limit.name for limit in instance.event_log_storage.get_pool_limits() if not limit.from_default}
+    if JUDGE_POOL not in told:
+        instance.event_log_storage.set_concurrency_slots(JUDGE_POOL, 1)
 
 
 @contextmanager

@@ -10,13 +10,20 @@ from sft_pipeline.curation.records import table_version
 from sft_pipeline.orchestration.partitions import table_key
 from sft_pipeline.orchestration.resources import open_tables
 
+ACCOUNT = "account"
+"""The metadata that holds the account of a split's labels, as JSON."""
+
+TOKENS, LONGEST, COUNTED_BY = "tokens", "longest line in tokens", "tokens counted by"
+"""The metadata that tells the tokens of a file's lines."""
+
 
 class TableIOManager(dg.ConfigurableIOManager):
     """Tables under `base`. An input typed `pl.LazyFrame` is scanned, `pl.DataFrame` is read whole.
 
     A file carries its content version, the code version it was made by, the counts of the output's metadata and, where
-    that tells it, the version of the telemetry it was made from: by them a check can tell whether it is still the table
-    that was stored and whether anything was lost, and another machine whether it need not make it.
+    that tells them, the version of the telemetry it was made from and the account of its labels: by them a check can
+    tell whether it is still the table that was stored and whether anything was lost, and another machine whether it
+    need not make it.
     """
 
     base: str
@@ -41,4 +48,4 @@ class TableIOManager(dg.ConfigurableIOManager):
 
 
 def _is_noted(name: str, value: object) -> bool:
-    return isinstance(value, dg.IntMetadataValue) or name == "source"
+    return isinstance(value, dg.IntMetadataValue) or name in {"source", ACCOUNT, COUNTED_BY}

@@ -10,7 +10,8 @@ import dagster as dg
 
 from sft_pipeline.curation.claims import Claim, Outcome
 from sft_pipeline.curation.plan import Plan
-from sft_pipeline.orchestration.checks import CheckedAsset, Shelf, stored_partitions
+from sft_pipeline.orchestration.checked import CheckedAsset, Shelf
+from sft_pipeline.orchestration.checks import stored_partitions
 from sft_pipeline.orchestration.partitions import parts_of
 from sft_pipeline.orchestration.resources import ReleasesResource, TablesResource
 

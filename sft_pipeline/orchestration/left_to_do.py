@@ -4,20 +4,23 @@ Belongs here: that one question, over the instance, the tables and the releases.
 Does not belong here: whether a partition is stale (staleness), in which order the rest is made (walk).
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 
 import dagster as dg
+import polars as pl
 
 from sft_pipeline.clients.publishing import ARTIFACTS, artifact_path
 from sft_pipeline.clients.table_store import TableStore
 from sft_pipeline.curation.release import METADATA
-from sft_pipeline.orchestration.partitions import table_key
+from sft_pipeline.curation.routers import ROUTERS
+from sft_pipeline.orchestration.partitions import asset_key, table_key
 from sft_pipeline.orchestration.resources import open_releases, open_tables
 from sft_pipeline.orchestration.settings import Settings
 from sft_pipeline.orchestration.staleness import failed_checks, unfinished
 
-PUBLISHED = ("sample_artifacts", "sample_release")
+RELEASES = ("sample_release", "sft_release")
+PUBLISHED = ("sample_artifacts", *RELEASES, *(f"{router}/sft_artifacts" for router in ROUTERS))
 """Assets whose content lies in the release store, beside a table that tells about it."""
 
 
@@ -51,8 +54,16 @@ def left_to_do(
 def _is_published(listed: Callable[[str], Collection[str]], tables: TableStore, asset: str, key: str) -> bool:
     if asset not in PUBLISHED:
         return True
-    row = tables.read(table_key(dg.AssetKey(asset), key)).row(0, named=True)
-    if asset == "sample_release":
+    table = tables.read(table_key(asset_key(asset), key))
+    if asset in RELEASES:
+        row = table.row(0, named=True)
         paths = listed(row["name"])
         return f"{row['name']}/{METADATA}" in paths and len(paths) >= row["files"]
-    return artifact_path(row["cell"], row["sampleVersion"]) in listed(ARTIFACTS)
+    return set(_origins(table)) <= {*listed(ARTIFACTS)}
+
+
+def _origins(artifacts: pl.DataFrame) -> Iterable[str]:
+    """Where the files of an artifact's table lie."""
+    if "origin" in artifacts.columns:
+        return artifacts["origin"]
+    return [artifact_path(cell, version) for cell, version in artifacts.select("cell", "sampleVersion").iter_rows()]

@@ -40,9 +40,11 @@ def row_count(frame: pl.DataFrame) -> dict[str, int]:
 
 
 def counts_table(counts: Mapping[str, int], *, name: str) -> dg.TableMetadataValue:
-    """A table of names and counts, largest first."""
+    """A table of names and counts, largest first; it may have no rows."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return dg.MetadataValue.table([dg.TableRecord({name: key, "count": count}) for key, count in ordered])
+    columns = [dg.TableColumn(name, "string"), dg.TableColumn("count", "int")]
+    records = [dg.TableRecord({name: key, "count": count}) for key, count in ordered]
+    return dg.MetadataValue.table(records, dg.TableSchema(columns))
 
 
 def frame_table(frame: pl.DataFrame) -> dg.TableMetadataValue:

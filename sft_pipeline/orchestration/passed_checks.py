@@ -5,19 +5,25 @@ Dagster stops what is downstream in the run in which a check fails; another run,
 Belongs here: that one condition. Does not belong here: the checks (checks), what is made again (left_to_do).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import dagster as dg
 
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
-from sft_pipeline.orchestration.checks import CheckedAsset, checked_assets
-from sft_pipeline.orchestration.partitions import partition_key
+from sft_pipeline.orchestration.checked import CheckedAsset
+from sft_pipeline.orchestration.checks import checked_assets
+from sft_pipeline.orchestration.partitions import asset_key, part_keys, partition_key
 from sft_pipeline.orchestration.staleness import failed_of
 
+SAMPLE_CHAIN = ("conversation_chunks", "conversations", "samples", "sample_artifacts")
+"""The assets that a sample release is made from."""
 
-def require_passed(plan: Plan, instance: dg.DagsterInstance, window: str) -> None:
-    """Let a window be released when no check of what its release is made from failed.
+
+def require_passed(
+    plan: Plan, instance: dg.DagsterInstance, window: str, chain: Collection[str] = SAMPLE_CHAIN
+) -> None:
+    """Let a window be released when no check of what its release is made from, the chain's assets, failed.
 
     Raises:
         Refused: a blocking check failed when it was last evaluated, or was begun and not finished.
@@ -25,7 +31,7 @@ def require_passed(plan: Plan, instance: dg.DagsterInstance, window: str) -> Non
     failed = [
         f"{checked.asset} {partition} ({', '.join(names)})"
         for checked in checked_assets(plan)
-        if checked.asset != "sample_release"
+        if checked.asset in chain
         for partition in _partitions(plan, checked, window)
         if (names := failed_of(instance, _blocking(checked), partition))
     ]
@@ -38,11 +44,10 @@ def require_passed(plan: Plan, instance: dg.DagsterInstance, window: str) -> Non
 
 def _blocking(checked: CheckedAsset) -> list[dg.AssetCheckKey]:
     fatal = [claim.name for claim in checked.claims if claim.severity == "fatal"]
-    return [dg.AssetCheckKey(dg.AssetKey(checked.asset), name) for name in fatal]
+    return [dg.AssetCheckKey(asset_key(checked.asset), name) for name in fatal]
 
 
 def _partitions(plan: Plan, checked: CheckedAsset, window: str) -> Iterator[str]:
     """The partitions of a window, by what the asset is partitioned by."""
-    parts = {"conversation_chunks": plan.chunk_keys, "conversations": ("",)}
-    for part in parts.get(checked.asset, tuple(cell.key for cell in plan.cells)):
+    for part in part_keys(plan, checked.asset):
         yield partition_key(window, part)

@@ -1,4 +1,4 @@
-"""The containers in which tables and releases lie, where they do not lie in folders.
+"""The containers in which tables, labels and releases lie, where they do not lie in folders.
 
 Belongs here: which there are, and having them looked at before any work. Does not belong here: the look (blob.places).
 """
@@ -12,7 +12,7 @@ from sft_pipeline.orchestration.settings import Settings
 
 
 def remote_places(settings: Settings) -> dict[str, Container]:
-    """The containers of `tables` and `releases`; nothing is asked of them yet.
+    """The containers of `tables`, `labels` and `releases`; nothing is asked of them yet.
 
     Raises:
         Refused: the environment does not say in which account one lies.
@@ -20,9 +20,14 @@ def remote_places(settings: Settings) -> dict[str, Container]:
     credentials = read_credentials()
     places = {
         **({"tables": tables_place(settings.storage, credentials)} if "://" in settings.storage else {}),
+        **({"labels": tables_place(settings.labels, credentials)} if _labels_are_remote(settings) else {}),
         **({"releases": blob_place(settings.releases)} if is_blob_address(settings.releases) else {}),
     }
     return {name: open_container(place, credentials) for name, place in places.items()}
+
+
+def _labels_are_remote(settings: Settings) -> bool:
+    return settings.plan.routers is not None and "://" in settings.labels
 
 
 def prepare_places(settings: Settings) -> None:

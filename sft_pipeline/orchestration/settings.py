@@ -21,9 +21,14 @@ from sft_pipeline.clients.release_store import open_release_store
 from sft_pipeline.curation.hashing import content_version
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
+from sft_pipeline.orchestration.judge_settings import JudgeSettings, read_judge
+from sft_pipeline.orchestration.variables import whole_number
 from sft_pipeline.plans import read_plan
 
 AUTHS: dict[str, Auth] = {auth: auth for auth in get_args(Auth)}
+
+LABELS = "label-store"
+"""The folder of verdicts beside those of plans, none of which can have such a name."""
 
 OF_PLAN = "plan"
 """What a variable says that means the place which the plan names."""
@@ -49,6 +54,18 @@ class Settings(BaseModel):
     server_timeout_seconds: int = 1800
     client_timeout_seconds: int = 2100
     queries_at_a_time: int = 5
+    judge: JudgeSettings = JudgeSettings()
+    labels_told: str = ""
+
+    @property
+    def labels(self) -> str:
+        """Where verdicts are kept: beside the tables of all plans, so that no plan pays for what another one asked."""
+        return self.labels_told or str(self.home / LABELS)
+
+    @property
+    def judging(self) -> Path:
+        """Where a judge's unfinished work lies on this machine: journals and sent batches."""
+        return self.home / "judging"
 
     @property
     def staged(self) -> Path:
@@ -91,7 +108,9 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, plan: str | No
         auth=_auth(environment.get("SFT_KUSTO_AUTH") or "az_cli"),
         server_timeout_seconds=server,
         client_timeout_seconds=client,
-        queries_at_a_time=_number(environment, "SFT_KUSTO_QUERIES", 5, most=50),
+        queries_at_a_time=whole_number(environment, "SFT_KUSTO_QUERIES", 5, most=50),
+        judge=read_judge(environment, chosen),
+        labels_told=_labels(environment),
     )
 
 
@@ -125,23 +144,14 @@ def _auth(told: str) -> Auth:
 
 def _timeouts(environment: Mapping[str, str]) -> tuple[int, int]:
     """How long the server may work, and how long the client waits: five minutes more where nothing is said."""
-    server = _number(environment, "SFT_KUSTO_SERVER_TIMEOUT", 1800, most=CLUSTER_SECONDS)
-    client = _number(environment, "SFT_KUSTO_CLIENT_TIMEOUT", server + 300, most=LONGEST_WAIT_SECONDS)
+    server = whole_number(environment, "SFT_KUSTO_SERVER_TIMEOUT", 1800, most=CLUSTER_SECONDS)
+    client = whole_number(environment, "SFT_KUSTO_CLIENT_TIMEOUT", server + 300, most=LONGEST_WAIT_SECONDS)
     if client < server:
         raise Refused(
             f"SFT_KUSTO_CLIENT_TIMEOUT is {client}, less than the server's {server}",
             remedy=f"set it to {server + 300}: the client waits for the server, and for its turn in a queue",
         )
     return server, client
-
-
-def _number(environment: Mapping[str, str], name: str, default: int, *, most: int) -> int:
-    told = environment.get(name, "").strip()
-    if not told:
-        return default
-    if not told.isascii() or not told.isdigit() or not 1 <= int(told) <= most:
-        raise Refused(f"{name} is {told!r}", remedy=f"set it to a whole number from 1 to {most}; default: {default}")
-    return int(told)
 
 
 def _telemetry(told: str, *, needed: bool) -> Path:
@@ -174,6 +184,19 @@ def _storage(environment: Mapping[str, str], home: Path, plan: Plan) -> str:
     with _told_of("SFT_STORAGE"):
         tables_place(plain, read_credentials(environment))
     return f"{plain.rstrip('/')}/{plan.name}"
+
+
+def _labels(environment: Mapping[str, str]) -> str:
+    """Where verdicts are kept, when the environment says it or says where tables lie."""
+    if told := environment.get("SFT_LABELS", "").strip():
+        place = _absolute(told)
+        if "://" not in place:
+            return _folder("SFT_LABELS", place)
+        with _told_of("SFT_LABELS"):
+            tables_place(place, read_credentials(environment))
+        return place.rstrip("/")
+    storage = environment.get("SFT_STORAGE", "").strip()
+    return f"{_absolute(storage).rstrip('/')}/{LABELS}" if storage else ""
 
 
 def _releases(place: str) -> str:

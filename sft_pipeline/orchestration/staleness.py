@@ -24,7 +24,7 @@ from dagster._core.loader import LoadingContext
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from sft_pipeline.clients.table_store import TableStore
-from sft_pipeline.orchestration.partitions import table_key
+from sft_pipeline.orchestration.partitions import asset_key, table_key
 
 Metadata = Mapping[str, str | int | bool | dg.PathMetadataValue]
 
@@ -55,7 +55,7 @@ def unfinished(
     A table counts only if it is the one that the instance saw made: another plan or machine may have stored its own.
     """
     resolver = CachingStaleStatusResolver(instance, definitions.resolve_asset_graph(), _Loading(instance))
-    keys = [dg.AssetKey(asset.split("/")) for asset in assets]
+    keys = [asset_key(asset) for asset in assets]
     wanted = list(partitions)
     stored = tables.versions([table_key(key, partition) for key in keys for partition in wanted])
 
@@ -71,7 +71,7 @@ def unfinished(
 def failed_checks(definitions: dg.Definitions, instance: dg.DagsterInstance, asset: str, partition: str) -> list[str]:
     """The blocking checks of a partition that failed when they were last evaluated, or were begun and not finished."""
     graph = definitions.resolve_asset_graph()
-    mine = [key for key in graph.asset_check_keys if key.asset_key == dg.AssetKey(asset) and graph.get(key).blocking]
+    mine = [key for key in graph.asset_check_keys if key.asset_key == asset_key(asset) and graph.get(key).blocking]
     return failed_of(instance, mine, partition)
 
 

@@ -4,12 +4,11 @@ Belongs here: which partitions are asked for, in which order, and skipping what 
 Does not belong here: what is printed (cli, terminal), what the assets do.
 """
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
@@ -19,40 +18,32 @@ from sft_pipeline.clients.kusto.chunk_queries import ChunkQueries
 from sft_pipeline.clients.kusto.failures import KustoQueryFailed
 from sft_pipeline.clients.table_store import TableKey
 from sft_pipeline.curation.extraction import chunk_parameters
-from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.sampling import require_filled
 from sft_pipeline.orchestration.adoption import SOURCE, adopted
 from sft_pipeline.orchestration.assembly import assemble, kusto_resource
-from sft_pipeline.orchestration.checks import Shelf, broken_claims, checked_assets
+from sft_pipeline.orchestration.checked import Shelf
+from sft_pipeline.orchestration.checks import broken_claims, checked_assets
+from sft_pipeline.orchestration.judging import label_progress
 from sft_pipeline.orchestration.left_to_do import PUBLISHED, left_to_do
 from sft_pipeline.orchestration.leftovers import end_leftovers, process_tags
-from sft_pipeline.orchestration.partitions import partition_key, parts_of, plan_partitions
+from sft_pipeline.orchestration.partitions import asset_key, parts_of
 from sft_pipeline.orchestration.places import prepare_places
 from sft_pipeline.orchestration.pseudonym_key import settings_key_id
 from sft_pipeline.orchestration.resources import open_releases, open_tables, plan_query
 from sft_pipeline.orchestration.settings import Settings
 from sft_pipeline.orchestration.staleness import observe, observed
+from sft_pipeline.orchestration.steps import Step
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-class Step(NamedTuple):
-    """One asset (with what the same op makes beside it) and its partitions for the window."""
-
-    asset: str
-    partitions: tuple[str, ...]
-    beside: tuple[str, ...] = ()
-
-    @property
-    def reads_telemetry(self) -> bool:
-        """Whether the step queries Kusto."""
-        return self.asset == "conversation_chunks"
-
-    @property
-    def assets(self) -> tuple[str, ...]:
-        """All assets that the step materializes."""
-        return (self.asset, *self.beside)
+DAMAGED = "`sft-pipeline check` tells more; move what is damaged away (a release: its folder) and run again"
+UNTRUSTED = (
+    "`sft-pipeline check` tells more; another judge or prompt may do better, and [routers.trust] says how good is good "
+    "enough; answers are kept, so that the same judge is not paid again"
+)
+"""What to do about labels that nobody should train on."""
 
 
 class Watcher(Protocol):
@@ -72,6 +63,10 @@ class Watcher(Protocol):
 
     def sending(self, step: Step, told: Callable[[], str]) -> None:
         """The step's files are sent; `told` says how far the one at hand is whenever it is asked."""
+        ...
+
+    def labelling(self, step: Step, told: Callable[[], str]) -> None:
+        """The step's requests are judged; `told` says how far that is whenever it is asked."""
         ...
 
     def partition_done(self, step: Step, partition: str) -> None:
@@ -95,47 +90,6 @@ class StepDone:
 
 class ChecksFailedError(Refused):
     """A blocking check failed: nothing downstream was made."""
-
-
-def walk_steps(plan: Plan, window: date, until: str | None = None) -> tuple[Step, ...]:
-    """The steps for a window, up to and including the asset `until`.
-
-    Raises:
-        Refused: the window is not one of the plan's, or there is no such asset.
-    """
-    key = window.isoformat()
-    _require_window(plan, key)
-    chunks = tuple(partition_key(key, chunk) for chunk in plan.chunk_keys)
-    cells = tuple(partition_key(key, cell.key) for cell in plan.cells)
-    steps = (
-        Step("conversation_chunks", chunks, ("rejected_conversations",)),
-        Step("conversations", (key,)),
-        Step("samples", cells),
-        Step("sample_artifacts", cells),
-        Step("sample_release", (key,)),
-    )
-    if until is None:
-        return steps
-    names = [name for step in steps for name in step.assets]
-    if until not in names:
-        raise Refused(f"there is no asset {until!r} to stop after", remedy=f"name one of {', '.join(names)}")
-    last = next(number for number, step in enumerate(steps) if until in step.assets)
-    return steps[: last + 1]
-
-
-def chunk_steps(plan: Plan, window: date, numbers: Collection[int]) -> tuple[Step, ...]:
-    """The step that asks for some of a window's chunks, and none after it.
-
-    Raises:
-        Refused: the window is not one of the plan's, or a chunk is not.
-    """
-    [step] = walk_steps(plan, window, "conversation_chunks")
-    if odd := sorted(number for number in numbers if not 0 <= number < plan.chunks.count):
-        raise Refused(
-            f"plan {plan.name} has no chunk {odd[0]}: its chunks are 0 to {plan.chunks.count - 1}",
-            remedy="name chunks in that range: every machine its own, together all of them",
-        )
-    return (step._replace(partitions=tuple(step.partitions[number] for number in sorted(set(numbers)))),)
 
 
 def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step], watcher: Watcher) -> list[StepDone]:
@@ -162,6 +116,8 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
             chunks.kusto.prepare(watcher.preparing)
         if step.asset in PUBLISHED:
             watcher.sending(step, open_releases(settings.releases).transfers.told)
+        if step.asks_the_judge:
+            watcher.labelling(step, label_progress().told)
         with _in_turn(settings, chunks, step, to_do, watcher) as partitions:
             _materialize_all(settings, job, instance, step, partitions, watcher)
         done.append(StepDone(step, len(to_do), monotonic() - started))
@@ -227,7 +183,7 @@ def _materialize(settings: Settings, job: dg.JobDefinition, instance: dg.Dagster
             job.execute_in_process(
                 instance=instance,
                 partition_key=key,
-                asset_selection=[dg.AssetKey(asset) for asset in step.assets],
+                asset_selection=[asset_key(asset) for asset in step.assets],
                 run_config=QUIET,
                 tags=process_tags(),
             )
@@ -238,15 +194,5 @@ def _materialize(settings: Settings, job: dg.JobDefinition, instance: dg.Dagster
         shelf = Shelf(open_tables(settings.storage), open_releases(settings.releases))
         raise ChecksFailedError(
             f"{step.asset} {key}: {broken_claims(checked, shelf, step.asset, key)}",
-            remedy="`sft-pipeline check` tells more; move what is damaged away (a release: its folder) and run again",
+            remedy=UNTRUSTED if step.asks_the_judge else DAMAGED,
         ) from error
-
-
-def _require_window(plan: Plan, key: str) -> None:
-    windows = plan_partitions(plan).windows
-    if not windows.has_partition_key(key):
-        raise Refused(
-            f"there is no window {key}: the plan's windows end on days from {windows.get_first_partition_key()} "
-            f"to {windows.get_last_partition_key()} (UTC), and none can end in the future",
-            remedy="name a day in that range, or change window.first_day in the plan",
-        )

@@ -16,8 +16,9 @@ from sft_pipeline.curation.hashing import priority_of
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.requests import content_key, routers_of
 from sft_pipeline.curation.router_tables import SIGNALS, Request, TrainingRow, Verdict
-from sft_pipeline.curation.routers import RouterName, Routers, Strategy, Variant, parse_ratio
+from sft_pipeline.curation.routers import RouterName, Routers, Strategy
 from sft_pipeline.curation.tables import schema_of
+from sft_pipeline.curation.variants import Variant, parse_ratio
 from sft_pipeline.plans import read_plan
 
 Row = dict[str, Any]

@@ -16,8 +16,9 @@ from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.router_tables import TrainingRow
 from sft_pipeline.curation.routers import ROUTERS as ROUTER_NAMES
-from sft_pipeline.curation.routers import RouterName, Strategy, Variant, parse_ratio
+from sft_pipeline.curation.routers import RouterName, Strategy
 from sft_pipeline.curation.strata import stratum
+from sft_pipeline.curation.variants import Variant, parse_ratio
 from sft_pipeline_tests.curation.labels_world import (
     PLAN,
     ROUTERS,

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from sft_pipeline.curation.plan import Plan
-from sft_pipeline.curation.routers import Ratio, Routers, parse_ratio
+from sft_pipeline.curation.routers import Routers
+from sft_pipeline.curation.variants import Ratio, parse_ratio
 from sft_pipeline.plans import read_plan
 
 DEMO = read_plan("demo")
@@ -58,6 +59,12 @@ class TestJudging:
     def test_a_limit_of_money_needs_a_price(self) -> None:
         with pytest.raises(ValidationError, match="max_cost"):
             routers(judging={"max_cost": 5, "price": {"input": 0, "output": 0}})
+
+
+class TestPrompts:
+    def test_a_second_prompt_that_is_the_first_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="second_prompt is the prompt"):
+            routers(session_router={"second_prompt": "session_router_1"})
 
 
 class TestModels:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sft_pipeline.curation.hashing import priority_of
-from sft_pipeline.curation.routers import Share
+from sft_pipeline.curation.judge_knobs import Share
 from sft_pipeline.curation.trust_sample import looked_at_twice
 from sft_pipeline_tests.curation.labels_world import Row, judged, verdict, verdicts
 

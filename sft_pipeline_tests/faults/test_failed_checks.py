@@ -11,7 +11,8 @@ from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.assembly import assemble, resources
 from sft_pipeline.orchestration.instance import open_instance
 from sft_pipeline.orchestration.resources import TablesResource
-from sft_pipeline.orchestration.walk import walk, walk_steps
+from sft_pipeline.orchestration.steps import walk_steps
+from sft_pipeline.orchestration.walk import walk
 from sft_pipeline_tests.orchestration.walked_world import KEY, WINDOW, Recorder, World
 
 CHUNK = TableKey("conversation_chunks", KEY, "0-of-2")

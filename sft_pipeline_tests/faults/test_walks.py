@@ -17,7 +17,8 @@ from sft_pipeline.clients.verification import verify_release
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.instance import open_instance
 from sft_pipeline.orchestration.settings import Settings, read_settings
-from sft_pipeline.orchestration.walk import walk, walk_steps
+from sft_pipeline.orchestration.steps import walk_steps
+from sft_pipeline.orchestration.walk import walk
 from sft_pipeline_tests.faults.fault_world import (
     CANDIDATES,
     KEY,

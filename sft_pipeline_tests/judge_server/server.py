@@ -125,7 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815 - as http.server calls it
 
     def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        if len(body) < size:  # the client was killed
+            self.close_connection = True
+            return
         path = urlsplit(self.path).path
         self.served.log.call(self.command, path)
         try:

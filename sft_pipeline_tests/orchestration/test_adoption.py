@@ -19,7 +19,8 @@ from sft_pipeline.orchestration.assembly import assemble, resources
 from sft_pipeline.orchestration.instance import open_instance
 from sft_pipeline.orchestration.resources import TablesResource
 from sft_pipeline.orchestration.settings import Settings, read_settings
-from sft_pipeline.orchestration.walk import Step, chunk_steps, walk, walk_steps
+from sft_pipeline.orchestration.steps import Step, chunk_steps, walk_steps
+from sft_pipeline.orchestration.walk import walk
 from sft_pipeline.telemetry.events import events_folder, write_events
 from sft_pipeline.telemetry.synthesis import generate
 from sft_pipeline_tests.faults.fault_world import KEY, PLAN_TEXT, WINDOW

@@ -10,7 +10,8 @@ from sft_pipeline.clients.release_store import open_release_store
 from sft_pipeline.clients.table_store import TableKey
 from sft_pipeline.curation.hashing import chunk_of
 from sft_pipeline.orchestration.assembly import assemble, resources
-from sft_pipeline.orchestration.checks import CheckedAsset, Shelf, checked_assets
+from sft_pipeline.orchestration.checked import CheckedAsset, Shelf
+from sft_pipeline.orchestration.checks import checked_assets
 from sft_pipeline.orchestration.instance import open_instance
 from sft_pipeline.orchestration.jobs import Evaluation, evaluate_stored
 from sft_pipeline.orchestration.partitions import PartitionParts

@@ -16,6 +16,18 @@ GRAPH = {
     "samples": ("curation", {"conversations", "conversation_chunks"}),
     "sample_artifacts": ("release", {"samples"}),
     "sample_release": ("release", {"sample_artifacts", "rejected_conversations", "conversations"}),
+    "session_router/requests": ("session_router", {"conversations", "conversation_chunks"}),
+    "session_router/verdicts": ("session_router", {"session_router/requests"}),
+    "session_router/training_sets": ("session_router", {"session_router/requests", "session_router/verdicts"}),
+    "session_router/sft_artifacts": ("session_router", {"session_router/training_sets"}),
+    "conversation_router/requests": ("conversation_router", {"conversations", "conversation_chunks"}),
+    "conversation_router/verdicts": ("conversation_router", {"conversation_router/requests"}),
+    "conversation_router/training_sets": (
+        "conversation_router",
+        {"conversation_router/requests", "conversation_router/verdicts"},
+    ),
+    "conversation_router/sft_artifacts": ("conversation_router", {"conversation_router/training_sets"}),
+    "sft_release": ("release", {"session_router/sft_artifacts", "conversation_router/sft_artifacts"}),
 }
 """Written by hand: asset -> group and what it is made from."""
 

@@ -13,7 +13,8 @@ from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.instance import open_instance
 from sft_pipeline.orchestration.metadata import left_out
 from sft_pipeline.orchestration.settings import read_settings
-from sft_pipeline.orchestration.walk import ChecksFailedError, walk, walk_steps
+from sft_pipeline.orchestration.steps import walk_steps
+from sft_pipeline.orchestration.walk import ChecksFailedError, walk
 from sft_pipeline.telemetry.events import MESSAGE_TEXT, write_events
 from sft_pipeline.telemetry.synthesis import TRUTH_FILE, generate
 from sft_pipeline_tests.orchestration.walked_world import KEY, SMALL_PLAN, WINDOW, Recorder, World

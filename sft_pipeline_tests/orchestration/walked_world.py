@@ -15,7 +15,8 @@ from sft_pipeline.clients.kusto.asking_ahead import Progress
 from sft_pipeline.clients.table_store import TableKey, TableStore
 from sft_pipeline.orchestration.instance import open_instance
 from sft_pipeline.orchestration.settings import Settings, read_settings
-from sft_pipeline.orchestration.walk import Step, StepDone, walk, walk_steps
+from sft_pipeline.orchestration.steps import Step, walk_steps
+from sft_pipeline.orchestration.walk import StepDone, walk
 from sft_pipeline.telemetry.events import events_folder
 
 WINDOW = date(2026, 11, 1)
@@ -59,6 +60,9 @@ class Recorder:
         """Nothing to remember."""
 
     def sending(self, step: Step, told: Callable[[], str]) -> None:
+        """Nothing to remember."""
+
+    def labelling(self, step: Step, told: Callable[[], str]) -> None:
         """Nothing to remember."""
 
     def partition_done(self, step: Step, partition: str) -> None:

@@ -49,6 +49,8 @@ def examine(setup: Setup) -> Iterator[Finding]:
         yield from _limits(setup)
     yield _place("tables", setup.tables, setup)
     yield _place("releases", setup.releases, setup)
+    if setup.labels:
+        yield _place("labels", setup.labels, setup)
     if source.state != "ok":
         yield not_looked_at(SOURCE, "no source is configured that can be asked")
     elif setup.cluster:

@@ -33,7 +33,8 @@ class Setup:
         pool_limit: what the Dagster instance allows at a time, where there is one.
         tables: where intermediate tables lie.
         releases: where releases are published.
-        containers: of `tables` and `releases`, where those are no folders.
+        labels: where verdicts are kept; empty where the plan has no routers.
+        containers: of `tables`, `releases` and `labels`, where those are no folders.
         reach_seconds: how long to wait for a cluster's first word.
     """
 
@@ -51,6 +52,7 @@ class Setup:
     queries_at_a_time: int
     tables: str
     releases: str
+    labels: str = ""
     containers: Mapping[str, Container] = field(default_factory=dict[str, Container])
     credentials: ServicePrincipal = field(default_factory=ServicePrincipal)
     pool_limit: int | None = None

@@ -22,7 +22,7 @@ RUN_AGAIN = "run again: answers so far are kept and not paid for twice"
 
 _PASSING_STATUS = {408, 409, 425, 429}
 _QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
-_FILTERS = {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
+_FILTERS = {"content_filter", "content_policy_violation", "invalid_prompt", "ResponsibleAIPolicyViolation"}
 _TOO_LONG = re.compile(r"context_length_exceeded|exceed_context_size|maximum context length|context window", re.I)
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.\-]{1,63}")
 """What may be told of a code or a parameter: a word without digits, as no key is one."""

@@ -11,7 +11,7 @@ from sft_pipeline.clients.judges.model import LanguageModel
 from sft_pipeline.clients.judges.openai_judge import OpenAIJudge
 from sft_pipeline.clients.judges.paying import Paying
 from sft_pipeline.clients.judges.protocol import Tell
-from sft_pipeline.curation.routers import Price
+from sft_pipeline.curation.judge_knobs import Price
 
 
 def open_one_by_one(model: LanguageModel, base_url: str, price: Price, run: str, *, concurrency: int) -> OpenAIJudge:

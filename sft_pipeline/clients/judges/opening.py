@@ -11,9 +11,10 @@ from sft_pipeline.clients.judges.model import Kind, LanguageModel, Parameter, id
 from sft_pipeline.clients.judges.protocol import Judge, Tell
 from sft_pipeline.clients.judges.stored_judge import StoredJudge
 from sft_pipeline.curation.heuristic import HEURISTIC, heuristic_identity
+from sft_pipeline.curation.judge_knobs import Price
 from sft_pipeline.curation.judging import Identity
 from sft_pipeline.curation.refusal import Refused
-from sft_pipeline.curation.routers import ROUTERS, Price, RouterName
+from sft_pipeline.curation.routers import ROUTERS, RouterName
 from sft_pipeline.prompts import read_prompt
 
 STORED = "stored"

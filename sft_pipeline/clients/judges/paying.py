@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sft_pipeline.clients.judges.completions import Answer
+from sft_pipeline.curation.judge_knobs import Price
 from sft_pipeline.curation.judging import Ask, Mode
-from sft_pipeline.curation.routers import Price
 
 PER_MILLION = 1_000_000
 

@@ -85,6 +85,14 @@ class LabelStore:
         """
         return self._read(identity.key).lazy().unique()
 
+    def holds(self, identity: Identity) -> bool:
+        """Whether anything is stored of a judge; what is still in journals does not count.
+
+        Raises:
+            Refused: the store cannot be listed.
+        """
+        return bool(self.segments.names(identity.key))
+
     @contextmanager
     def writing(self, identity: Identity, run: str) -> Generator["LabelWriter"]:
         """A writer of a judge's asks; when the block ends, what it kept is in a segment.

@@ -164,9 +164,14 @@ def _curation(
         validation=_validation(plan, tables, day, artifacts),
         redacted=_redacted(tables, day, artifacts),
         repairs=repaired(plan, tables, day.isoformat()),
-        versions={name: version(name) for name in SOFTWARE},
+        versions=software_versions(),
         run_id=context.run.run_id,
     )
+
+
+def software_versions() -> dict[str, str]:
+    """The versions of the software that curates."""
+    return {name: version(name) for name in SOFTWARE}
 
 
 def _validation(plan: Plan, tables: TableStore, day: date, artifacts: pl.DataFrame) -> pl.DataFrame:

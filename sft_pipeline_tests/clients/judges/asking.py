@@ -12,8 +12,8 @@ from sft_pipeline.clients.judges.openai_judge import OpenAIJudge
 from sft_pipeline.clients.judges.paying import Paying
 from sft_pipeline.clients.judges.protocol import Judge
 from sft_pipeline.clients.judges.retries import Retries
+from sft_pipeline.curation.judge_knobs import Price
 from sft_pipeline.curation.judging import Ask, Identity, Question, input_text, question_key
-from sft_pipeline.curation.routers import Price
 from sft_pipeline.prompts import read_prompt
 from sft_pipeline_tests.judge_server import Served
 from sft_pipeline_tests.judge_server.brain import MODEL

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sft_pipeline.clients.judges.completions import read_completion
 from sft_pipeline.clients.judges.failures import Passing, json_or_none
 from sft_pipeline.clients.judges.paying import Paying
+from sft_pipeline.curation.judge_knobs import Price
 from sft_pipeline.curation.judging import MALFORMED
-from sft_pipeline.curation.routers import Price
 
 
 def body(content: object, **choice: object) -> dict[str, Any]:
