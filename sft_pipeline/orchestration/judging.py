@@ -31,7 +31,7 @@ from sft_pipeline.curation.routers import RouterName, Routers
 from sft_pipeline.orchestration.blob_accounts import open_container
 from sft_pipeline.orchestration.judge_settings import ASKED, NO_JUDGE, SET_ONE, JudgeSettings
 from sft_pipeline.orchestration.settings import Settings
-from sft_pipeline.prompts import read_canaries, read_prompt
+from sft_pipeline.prompts import prompt_names, read_canaries, read_prompt
 
 
 class JudgeResource(dg.ConfigurableResource[None]):
@@ -141,13 +141,14 @@ def judging_budget(settings: JudgeSettings, routers: Routers, router: RouterName
     """What may be spent on a window of which so much is spent; held back is what an answer may cost at most."""
     judging, knobs = routers.judging, routers.router(router)
     prompts = (knobs.prompt, _second_prompt(settings, routers, router)) if settings.kind in ASKED else ()
+    own = [name for name in prompts if name not in prompt_names()]
     told = [judging.parameters.get(name) for name in ("max_tokens", "max_completion_tokens")]
     return Budget(
         judging.max_cost,
         judging.price,
         _share_paid(settings, routers),
         spent,
-        prompt_tokens=max(PROMPT_TOKENS, *(tokens_of(read_prompt(name).text) for name in prompts), 0),
+        prompt_tokens=max(PROMPT_TOKENS, *(tokens_of(read_prompt(name).text) for name in own), 0),
         most_answer_tokens=max(ANSWER_TOKENS, *(tokens for tokens in told if isinstance(tokens, int)), 0),
     )
 

@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.launcher import WorkerStatus
 
 PROCESS_TAG = "sft_pipeline/process"
 _UNENDED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -32,7 +33,29 @@ def end_leftovers(instance: dg.DagsterInstance) -> list[str]:
             instance.report_run_failed(run, "The process that executed this run is gone.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             ended.append(run.run_id)
+    _give_slots_back(instance)
     return ended
+
+
+def _give_slots_back(instance: dg.DagsterInstance) -> None:
+    """Take pool slots from runs that have ended, and from those of a daemon that was killed with them.
+
+    Without a daemon nobody else does, and whoever waits for the only slot of a pool would wait for ever.
+    """
+    log = instance.event_log_storage
+    holders = {run for key in log.get_concurrency_keys() for run in log.get_concurrency_info(key).active_run_ids}
+    for run_id in holders:
+        run = instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or _is_lost(instance, run):
+            log.free_concurrency_slots_for_run(run_id)
+
+
+def _is_lost(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    launcher = instance.run_launcher
+    return (
+        launcher.supports_check_run_worker_health
+        and launcher.check_run_worker_health(run).status == WorkerStatus.NOT_FOUND
+    )
 
 
 def is_gone(name: str, seen: float | None = None) -> bool:
