@@ -13,7 +13,6 @@ import polars as pl
 
 from sft_pipeline.clients.release_store import ReleaseStore
 from sft_pipeline.clients.sft_artifacts import upload_sft
-from sft_pipeline.curation.hashing import priority_of
 from sft_pipeline.curation.label_account import LabelAccount, Pairs, Who
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import table_version
@@ -99,7 +98,6 @@ def row_of(plan: Plan, router: RouterName, split: str, name: str, number: int, l
         turnCount=turns,
         bucket=bucket.name,
         split=split,
-        priority=priority_of(request_id, salt=routers_of(plan).salt),
         turnPosition=position,
         stratum=position if router == "conversation_router" else "",
         weight=3.0,

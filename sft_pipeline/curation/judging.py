@@ -14,10 +14,14 @@ from sft_pipeline.curation.hashing import content_version
 Mode = Literal["sync", "batch", "local", "import"]
 """How an answer came: one request each, a batch file, computed here, or brought in."""
 
+LANGUAGE_MODELS = ("openai", "azure_openai")
+"""The kinds of judges that read what they judge."""
+
 MALFORMED = "malformed_answer"
 REFUSED = "refused_by_model"
 FILTERED = "content_filtered"
 TRUNCATED = "answer_cut_off"
+NO_ANSWER = "no_answer"
 CONFLICT = "conflicting_answers"
 NOT_STORED = "no_stored_label"
 SUSPECT = "judges_disagree_on_suspect"

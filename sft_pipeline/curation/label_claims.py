@@ -13,7 +13,7 @@ from sft_pipeline.curation.claims import Claim, Outcome
 from sft_pipeline.curation.filling import share_interval
 from sft_pipeline.curation.judge_knobs import Trust
 from sft_pipeline.curation.judging import NOT_STORED
-from sft_pipeline.curation.label_account import LabelAccount, Pairs, summed
+from sft_pipeline.curation.label_account import LabelAccount, Pairs, pairs_of, summed
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.requests import routers_of
 from sft_pipeline.curation.routers import NON_REASONING, REASONING
@@ -59,9 +59,14 @@ def account_matches_the_tables(account: LabelAccount, verdicts: pl.DataFrame, re
         "label0": verdicts.filter(label=REASONING).height,
         "label1": verdicts.filter(label=NON_REASONING).height,
         "unlabelled": _counts(unlabelled["reason"]),
+        "judges": _counts(verdicts["judge"]),
+        "served_models": _counts(verdicts["servedModel"]),
+        "retest": pairs_of(verdicts.select("label", "retestLabel").iter_rows()).model_dump(),
+        "human": pairs_of(verdicts.select("label", "humanLabel").iter_rows()).model_dump(),
     }
     claimed = account.model_dump(include=set(found))
-    claimed |= {name: summed([claimed[name]]) for name in ("left_out", "unlabelled")}
+    counted = ("left_out", "unlabelled", "judges", "served_models")
+    claimed |= {name: summed([claimed[name]]) for name in counted}
     odd = [name for name, figure in found.items() if claimed[name] != figure]
     return Outcome(ACCOUNT_MATCHES.name, len(odd), detail=f"other in the tables: {', '.join(odd)}" if odd else "")
 
@@ -146,7 +151,7 @@ def verdicts_are_a_prefix(verdicts: pl.DataFrame, requests: pl.DataFrame) -> Out
 
 def labels_are_0_or_1(verdicts: pl.DataFrame) -> Outcome:
     """Find labels of other numbers, labels with a reason and missing ones without, and impossible probabilities."""
-    label, other = pl.col("label"), (pl.col("retestLabel"), pl.col("secondLabel"))
+    label, other = pl.col("label"), (pl.col("retestLabel"), pl.col("secondLabel"), pl.col("humanLabel"))
     odd = verdicts.filter(
         pl.any_horizontal(
             *[~column.is_in([REASONING, NON_REASONING]) for column in (label, *other)],

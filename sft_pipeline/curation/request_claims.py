@@ -14,7 +14,7 @@ from sft_pipeline.curation.requests import choose_conversations, routers_of
 from sft_pipeline.curation.routers import RouterName
 from sft_pipeline.curation.validating import IDS_SHOWN
 
-RANKED = Claim("requests_are_in_priority_order", "Requests stand in the order of the hashes of their ids, none twice")
+RANKED = Claim("requests_are_in_priority_order", "Requests stand in the order of the hashes of their texts, none twice")
 NO_TURN_LOST = Claim("no_turn_is_lost", "Every turn that the router looks at is a request, judged or left out")
 TEXTS_ONCE = Claim("no_text_is_judged_twice", "No two requests that can be judged have the same text")
 OF_THIS_TRAINING_SET = Claim("files_are_of_this_training_set", "Both files were written from the training set of now")
@@ -29,7 +29,7 @@ FILE_CLAIMS: tuple[Claim, ...] = (SAME_BYTES, OF_THIS_TRAINING_SET)
 def requests_are_in_priority_order(requests: pl.DataFrame, plan: Plan) -> Outcome:
     """Compute the priorities anew and compare the order; equal priorities stand by id."""
     ranked = requests.select(
-        "requestId", "priority", expected=priorities(requests["requestId"], salt=routers_of(plan).salt)
+        "requestId", "priority", expected=priorities(requests["contentKey"], salt=routers_of(plan).salt)
     )
     place = pl.struct("priority", "requestId")
     odd = ranked.filter(

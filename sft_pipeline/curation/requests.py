@@ -91,6 +91,9 @@ def requests_of(
 ) -> pl.DataFrame:
     """All requests of a split's conversations by priority, those left out with the reason.
 
+    The priority is the hash of the text, not of the request: of requests with one text the first alone is judged, and
+    a text that many sent would otherwise come early.
+
     Reasons, the first that holds: a button press (`continuation`), nothing to see (`empty`), an SFT line above the
     plan's limit (`too_long`), a text of a split that goes before (`same_text_in_<split>`), a text that stands earlier
     in this order (`same_text`). So no text is judged as two requests, nor stands in two splits.
@@ -104,7 +107,7 @@ def requests_of(
     """
     routers = routers_of(plan)
     rows = pl.concat([_described(piece, plan, router) for piece in _pieces(conversations)])
-    ranked = rows.with_columns(priorities(rows["requestId"], salt=routers.salt), split=pl.lit(split))
+    ranked = rows.with_columns(priorities(rows["contentKey"], salt=routers.salt), split=pl.lit(split))
     ordered = ranked.sort("priority", "requestId")
     holders = pl.DataFrame([[*taken], [*taken.values()]], schema={"contentKey": pl.String(), "holder": pl.String()})
     told = ordered.join(holders, on="contentKey", how="left", maintain_order="left").with_columns(

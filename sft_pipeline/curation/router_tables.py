@@ -18,7 +18,7 @@ class Request(dy.Schema):
     turnCount = dy.Int64()
     split = dy.String()
     bucket = dy.String()
-    priority = dy.Int64(description="rank key of the request: lower comes first")
+    priority = dy.Int64(description="rank key, by the hash of contentKey: lower comes first, equal ones by requestId")
     turnPosition = dy.String(description="early, mid or late: the third of the conversation in which the turn lies")
     request = dy.String(description="the user's message; empty where none was seen")
     history = dy.String(description="what was said before, as the judge sees it; empty for the session router")
@@ -48,6 +48,7 @@ class Verdict(dy.Schema):
     servedModel = dy.String(nullable=True, description="the model that the service says it used")
     retestLabel = dy.Int64(nullable=True, description="of the same judge, asked again; null where it was not")
     secondLabel = dy.Int64(nullable=True, description="of the second judge or prompt; null where it was not asked")
+    humanLabel = dy.Int64(nullable=True, description="that a person gave; null where nobody did")
 
 
 class TrainingRow(dy.Schema):

@@ -38,6 +38,10 @@ SFT = "sft"
 """What the `release_kind` of an SFT release says; a release of samples has none."""
 
 
+MONEY = {"cost", "currency", "prompt_tokens", "completion_tokens"}
+"""What of an account says nothing of the labels."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Labelling(Made):
     """All that an SFT release is made of and that its metadata.json tells about.
@@ -78,10 +82,12 @@ class Labelling(Made):
 
 
 def sft_release_version(labelling: Labelling) -> str:
-    """The content version: equal versions are the same files of the same window by the same plan."""
+    """The content version: equal versions are the same files of the same window by the same plan, trusted as far."""
     files = labelling.artifacts.select("path", "sha256").sort("path").iter_rows()
     plans = (labelling.plan.version(), labelling.routers.version())
-    return content_version([SFT, *(part for file in files for part in file), *plans, *map(instant, labelling.window)])
+    trust = (account.model_dump_json(exclude=MONEY) for account in labelling.accounts)
+    parts = (part for file in files for part in file)
+    return content_version([SFT, *parts, *plans, *trust, *map(instant, labelling.window)])
 
 
 def sft_release_name(plan: Plan, routers: Routers, *, stamp: str) -> str:

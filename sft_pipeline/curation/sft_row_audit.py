@@ -52,7 +52,7 @@ def tables_match_their_lines(evidence: SftEvidence) -> Iterator[str]:
 def rows_follow_from_their_request(evidence: SftEvidence) -> Iterator[str]:
     """requestId, position, priority, stratum and bucket are those of the turn; label, probability, weight can be."""
     for table in evidence.each_table:
-        rows = table.rows.with_columns(priorities(table.rows["requestId"], salt=evidence.routers.salt).alias("ranked"))
+        rows = table.rows.with_columns(priorities(table.rows["contentKey"], salt=evidence.routers.salt).alias("ranked"))
         good = pl.all_horizontal(*_expected(evidence, table)).fill_null(value=False)
         yield from _ids(rows.filter(~good)["requestId"])
 

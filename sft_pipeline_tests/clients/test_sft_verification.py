@@ -84,7 +84,14 @@ def with_row(key: str, row: int, sets: Sets = GOOD, **fields: Any) -> Sets:
 
 
 def with_text(key: str, row: int, text: str) -> Sets:
-    return with_row(key, row, content=text, contentKey=content_key(text))
+    """The sets with another text in a row, which is ranked by it."""
+    return replaced(key, row, texted(text))
+
+
+def texted(text: str) -> dict[str, Any]:
+    """What of a row follows from its text."""
+    key = content_key(text)
+    return {"content": text, "contentKey": key, "priority": priority_of(key, salt=routers_of(SMALL).salt)}
 
 
 def replaced(key: str, row: int, by: dict[str, Any]) -> Sets:
@@ -107,8 +114,12 @@ def later_turn() -> dict[str, Any]:
     """A row of the second turn of a conversation."""
     row = GOOD[TRAIN].row(ALONE, named=True)
     request_id = f"{row['conversationId']}#2"
-    own = {"requestId": request_id, "turnIndex": 2, "priority": priority_of(request_id, salt=routers_of(SMALL).salt)}
-    return {**row, **own, "turnPosition": ("early", "mid", "late")[3 // row["turnCount"]]}
+    return {
+        **row,
+        "requestId": request_id,
+        "turnIndex": 2,
+        "turnPosition": ("early", "mid", "late")[3 // row["turnCount"]],
+    }
 
 
 def opposed() -> Sets:
@@ -161,7 +172,7 @@ FORGED: dict[str, tuple[Callable[[], Sets], set[str]]] = {
         lambda: replaced(
             TRAIN,
             ALONE,
-            {**GOOD[TRAIN].row(LAST, named=True), "label": 0, "content": "?", "contentKey": content_key("?")},
+            {**GOOD[TRAIN].row(LAST, named=True), "label": 0, **texted("?")},
         ),
         {"requests_stand_once", "requests_have_one_text"},
     ),
@@ -334,7 +345,7 @@ DAMAGED: dict[str, tuple[Callable[[Files], object], set[str]]] = {
     ),
     "another contentKey in a table": (
         tabled(lambda table: table.with_columns(contentKey=pl.col("contentKey").reverse())),
-        {"tables_match_their_lines", "requests_have_one_text"},
+        {"tables_match_their_lines", "requests_have_one_text", "rows_follow_from_their_request"},
     ),
     "an MD5 edited": (
         claims(lambda document: entry(document, LINES).update(md5="0" * 32)),
@@ -554,7 +565,7 @@ def test_a_conversation_in_two_splits_does_not_verify_where_users_are_split(tmp_
     theirs, mine = GOOD[TURNS].row(0, named=True), GOOD[VAL_TURNS].with_row_index("row").filter(label=0)
     row = row_of(BY_USER, "conversation_router", "val", theirs["conversationId"], 14, 0)
     assert row["requestId"] not in set(GOOD[TURNS]["requestId"])
-    moved = replaced(VAL_TURNS, mine["row"][0], {**row, "content": "?", "contentKey": content_key("?")})
+    moved = replaced(VAL_TURNS, mine["row"][0], {**row, **texted("?")})
     assert verified(forge(tmp_path / "by user", moved, BY_USER)) == {"splits_share_no_conversation"}
     assert verified(forge(tmp_path / "by conversation", moved)) == {
         "splits_share_no_conversation",

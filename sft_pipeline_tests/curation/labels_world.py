@@ -61,7 +61,7 @@ def request(name: str, **fields: Any) -> Row:
         "turnCount": TURNS[fields.get("bucket", "short")],
         "split": "train",
         "bucket": "short",
-        "priority": priority_of(name, salt="router"),
+        "priority": priority_of(content_key(text), salt="router"),
         "turnPosition": "early",
         "request": text,
         "history": "",
@@ -89,6 +89,7 @@ def verdict(of: Mapping[str, Any], label: int | None, **fields: Any) -> Row:
         "servedModel": "gpt-4.1-mini-2025-04-14",
         "retestLabel": None,
         "secondLabel": None,
+        "humanLabel": None,
         **fields,
     }
 

@@ -16,7 +16,11 @@ ROWS = sorted(
     key=lambda row: (row["priority"], row["requestId"]),
 )
 JUDGEABLE = [row for row in ROWS if row["leftOut"] is None]
-TOLD = [verdict(row, None if number == 7 else number % 2) for number, row in enumerate(JUDGEABLE[:30])]
+TOLD = [
+    {**verdict(row, label), "retestLabel": label, "humanLabel": label}
+    for number, row in enumerate(JUDGEABLE[:30])
+    for label in [None if number == 7 else number % 2]
+]
 REQUESTS, VERDICTS = requests(ROWS), verdicts(TOLD)
 
 WHO = Who(judge="openai/gpt-4.1-mini", prompt="p@0", prompt_sha256="0" * 64, parameters="{}", is_language_model=True)
@@ -38,10 +42,10 @@ def account(**figures: Any) -> LabelAccount:
         "unlabelled": {"malformed_answer": 1},
         "not_asked": 10,
         "judges": {"openai/gpt-4.1-mini": 30},
-        "served_models": {},
-        "retest": GOOD_PAIRS,
+        "served_models": {"gpt-4.1-mini-2025-04-14": 30},
+        "retest": Pairs(both0=15, both1=14),
         "second_opinion": GOOD_PAIRS,
-        "human": GOOD_PAIRS,
+        "human": Pairs(both0=15, both1=14),
         "canaries": 40,
     }
     return LabelAccount.model_validate({**of_the_tables, **figures})
@@ -89,8 +93,12 @@ class TestAccounts:
             ({"left_out": {"same_text": 9, "empty": 1}}, "left_out"),
             ({"label0": 14, "label1": 15}, "label0, label1"),
             ({"unlabelled": {"answer_cut_off": 1}}, "unlabelled"),
+            ({"judges": {"imported/yesterday": 30}}, "judges"),
+            ({"served_models": {"gpt-4.1-mini-2025-04-14": 29}}, "served_models"),
+            ({"retest": GOOD_PAIRS}, "retest"),
+            ({"human": GOOD_PAIRS}, "human"),
         ],
-        ids=["requests", "reasons to leave out", "labels", "reasons of none"],
+        ids=["requests", "left out", "labels", "reasons of none", "judges", "models", "retest", "people"],
     )
     def test_an_account_of_other_tables_is_found(self, figures: dict[str, Any], odd: str) -> None:
         outcome = label_claims.account_matches_the_tables(account(**figures), VERDICTS, REQUESTS)

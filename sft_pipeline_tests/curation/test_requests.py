@@ -44,9 +44,9 @@ class TestRequests:
         assert sorted(table["requestId"]) == sorted(expected)
 
     @given(talks, routers)
-    def test_rows_stand_by_priority_of_their_id(self, drawn: list[list[Row]], router: RouterName) -> None:
+    def test_rows_stand_by_priority_of_their_text(self, drawn: list[list[Row]], router: RouterName) -> None:
         table = asked(*named(drawn), router=router)
-        assert table["priority"].to_list() == [priority_of(name, salt="router") for name in table["requestId"]]
+        assert table["priority"].to_list() == [priority_of(key, salt="router") for key in table["contentKey"]]
         assert table.equals(table.sort("priority", "requestId"))
 
     @given(talks, routers, orders)

@@ -3,6 +3,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from sft_pipeline.curation.routers import ROUTERS
 from sft_pipeline.orchestration.assembly import assemble
 from sft_pipeline.orchestration.checks import checked_assets
 from sft_pipeline.orchestration.settings import read_settings
@@ -27,7 +28,10 @@ GRAPH = {
         {"conversation_router/requests", "conversation_router/verdicts"},
     ),
     "conversation_router/sft_artifacts": ("conversation_router", {"conversation_router/training_sets"}),
-    "sft_release": ("release", {"session_router/sft_artifacts", "conversation_router/sft_artifacts"}),
+    "sft_release": (
+        "release",
+        {f"{router}/{name}" for router in ROUTERS for name in ("sft_artifacts", "verdicts")},
+    ),
 }
 """Written by hand: asset -> group and what it is made from."""
 

@@ -102,9 +102,8 @@ def test_a_request_beyond_what_was_needed_was_not_asked(labelled: LabelledWorld)
 )
 def test_what_is_left_out_is_told_with_the_reason(labelled: LabelledWorld, router: str, reason: str, why: str) -> None:
     request = requests(labelled, router).filter(leftOut=reason).row(0, named=True)
-    assert told(labelled, request, router) == {
-        "requests": [f"turn {request['turnIndex']}: not judged ({reason}): {why}"]
-    }
+    expected = f"turn {request['turnIndex']}: not judged ({reason}): {why}"
+    assert told(labelled, request, router)["requests"] == [expected]
 
 
 def test_a_conversation_is_told_turn_by_turn(labelled: LabelledWorld) -> None:

@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from sft_pipeline.clients.published import last_sft_release
 from sft_pipeline.clients.release_store import open_release_store
 from sft_pipeline.clients.table_store import TableKey
 from sft_pipeline.clients.verification import verify_release
@@ -18,6 +19,7 @@ from sft_pipeline.orchestration.assets.sft_release import accounts_of
 from sft_pipeline.orchestration.instance import open_instance
 from sft_pipeline.orchestration.left_to_do import left_to_do
 from sft_pipeline.orchestration.partitions import asset_key
+from sft_pipeline.orchestration.resources import open_releases
 from sft_pipeline.orchestration.staleness import report_made
 from sft_pipeline.orchestration.steps import TO_SAMPLES, TO_SFT, walk_steps
 from sft_pipeline_tests.judge_server import judge_server
@@ -198,11 +200,16 @@ def test_people_who_say_more_make_verdicts_stale(labelled: LabelledWorld, tmp_pa
     world = replace(labelled.copy(tmp_path / "world"), judge={"SFT_HUMAN_LABELS": str(labels)})
     assert world.made("session_router/verdicts")["session_router/verdicts"] == 2
     [_, account, *_] = accounts_of(world.settings.plan, world.tables, KEY)
-    assert (account.human.both0, account.human.both1, account.human.total) == (7, 13, 20)
+    labelled_rows = sum(row["label"] is not None for row in rows)
+    assert account.human.both0 + account.human.both1 == account.human.total == labelled_rows > 0
+    assert world.made("sft_release")["sft_release"] == 1
+    claimed = last_sft_release(open_releases(world.settings.releases), world.settings.plan.name)
+    assert claimed
+    assert sum(account.human.total for account in claimed.accounts) >= labelled_rows
     assert stale(world, "session_router/verdicts") == 0
     labels.write_text(labels.read_text() + '{"request": "\xe9", "label": 1}\n', encoding="latin-1")
     assert stale(world, "session_router/verdicts") == 2
-    with pytest.raises(Refused, match="21 is no label of a person"):
+    with pytest.raises(Refused, match=f"{len(rows) + 1} is no label of a person"):
         world.walk("session_router/verdicts")
 
 
@@ -284,14 +291,17 @@ def record(instance: dg.DagsterInstance, world: LabelledWorld, asset: dg.AssetKe
 OF_VAL = {f"val-70r30n|{KEY}", f"val-50r50n|{KEY}"}
 """A training set is made from requests too: asked for with the verdicts, and again when those have changed."""
 
+RELEASE = dg.AssetKey("sft_release")
+"""It tells of verdicts too: refused as long as its files hold older ones, and asked for again with new files."""
+
 
 @pytest.mark.parametrize(
     ("changed", "partition", "requested"),
     [
         (REQUESTS, f"val|{KEY}", {VERDICTS: {f"val|{KEY}"}, TRAINING: OF_VAL}),
-        (VERDICTS, f"val|{KEY}", {TRAINING: OF_VAL}),
+        (VERDICTS, f"val|{KEY}", {TRAINING: OF_VAL, RELEASE: {KEY}}),
         (TRAINING, f"train-50r50n|{KEY}", {ARTIFACTS: {f"train-50r50n|{KEY}"}}),
-        (ARTIFACTS, f"train-50r50n|{KEY}", {dg.AssetKey("sft_release"): {KEY}}),
+        (ARTIFACTS, f"train-50r50n|{KEY}", {RELEASE: {KEY}}),
     ],
     ids=["requests", "verdicts", "training_sets", "sft_artifacts"],
 )

@@ -7,6 +7,7 @@ Does not belong here: files (batch_files), the service (batch_service), what was
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from sft_pipeline.clients.judges.batch_files import (
     write_requests,
 )
 from sft_pipeline.clients.judges.batch_service import BatchService, State
+from sft_pipeline.clients.judges.completions import no_answer
 from sft_pipeline.clients.judges.connecting import Service
 from sft_pipeline.clients.judges.failures import RUN_AGAIN, Declined, Lasting, NoLogprobs, Passing
 from sft_pipeline.clients.judges.model import LanguageModel
@@ -29,7 +31,7 @@ from sft_pipeline.clients.judges.protocol import JudgeFailed, Keep, Tell
 from sft_pipeline.clients.judges.retries import Retries
 from sft_pipeline.clients.judges.sent_batches import SentBatch, SentBatches
 from sft_pipeline.curation.hashing import content_version
-from sft_pipeline.curation.judging import CONFLICT, Ask, Identity, Question
+from sft_pipeline.curation.judging import CONFLICT, NO_ANSWER, Ask, Identity, Question
 
 VAIN_ROUNDS = 3
 """After so many rounds in a row without one answer, asking on is useless."""
@@ -51,6 +53,7 @@ class BatchJudge:
     """
 
     at_once = MOST_REQUESTS
+    at_least = 1_000
 
     def __init__(
         self,
@@ -106,7 +109,7 @@ class BatchJudge:
                 raise JudgeFailed(self.identity.name, str(failure), remedy=remedy) from None
             vain = 0 if asks.keys() & due.keys() else vain + 1
             if vain == VAIN_ROUNDS:
-                raise JudgeFailed(self.identity.name, f"batches end without answers{errors}", remedy=RUN_AGAIN)
+                return settled | self._given_up(due.values(), errors, others=bool(settled))
             if vain:
                 time.sleep(self._poll_seconds)
             for ask_id, ask in asks.items():
@@ -116,6 +119,17 @@ class BatchJudge:
                 elif question:
                     settled[question.key] = ask
         return settled
+
+    def _given_up(self, questions: Iterable[Question], errors: str, *, others: bool) -> dict[str, Ask]:
+        """No labels for questions that the service fails on while it answered others; not kept, for that may pass.
+
+        Raises:
+            JudgeFailed: no others were answered either.
+        """
+        if not others:
+            raise JudgeFailed(self.identity.name, f"batches end without answers{errors}", remedy=RUN_AGAIN)
+        at = datetime.now(UTC)
+        return {question.key: self._paying.ask(question.key, 2, no_answer(NO_ANSWER), at=at) for question in questions}
 
     def _round(self, due: Mapping[str, Question], keep: Keep) -> tuple[str, dict[str, Ask]]:
         """What one round of batches says, those that an earlier run had sent among them."""

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from threading import Event
+from time import monotonic
 from typing import Any
 
 from openai import OpenAI
@@ -28,7 +29,7 @@ from sft_pipeline.clients.judges.model import LanguageModel
 from sft_pipeline.clients.judges.paying import Paying
 from sft_pipeline.clients.judges.protocol import JudgeFailed, Keep
 from sft_pipeline.clients.judges.retries import Retries
-from sft_pipeline.curation.judging import Ask, Identity, Question
+from sft_pipeline.curation.judging import NO_ANSWER, Ask, Identity, Question
 
 
 class OpenAIJudge:
@@ -43,6 +44,7 @@ class OpenAIJudge:
     """
 
     at_once = 1_000
+    at_least = 1
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class OpenAIJudge:
         self._paying = paying
         self._concurrency = concurrency
         self._retries = retries or Retries()
+        self._last_answer = 0.0
 
     @property
     def identity(self) -> Identity:
@@ -89,11 +92,29 @@ class OpenAIJudge:
         while ask is None or not ask.decides:
             if over.is_set():
                 return None
-            attempt = ask.attempt + 1 if ask else 1
-            answer = self._answer(question, attempt, over)
+            attempt, begun = ask.attempt + 1 if ask else 1, monotonic()
+            try:
+                answer = self._answer(question, attempt, over)
+            except Passing as failure:
+                return self._given_up(question, failure, begun)
             ask = self._paying.ask(question.key, attempt, answer, at=datetime.now(UTC))
+            self._last_answer = monotonic()
             keep(ask)
         return ask
+
+    def _given_up(self, question: Question, failure: Passing, begun: float) -> Ask:
+        """No label for a question that the service fails on while it answers others; not kept, for that may pass.
+
+        Raises:
+            JudgeFailed: no other was answered meanwhile either.
+        """
+        if self._last_answer > begun:
+            return self._paying.ask(question.key, 2, no_answer(NO_ANSWER), at=datetime.now(UTC))
+        raise JudgeFailed(
+            self.identity.name,
+            f"{failure.what}, also after {self._retries.attempts} attempts at {self._told}",
+            remedy=RUN_AGAIN,
+        ) from None
 
     def _answer(self, question: Question, attempt: int, over: Event) -> Answer:
         try:
@@ -105,12 +126,6 @@ class OpenAIJudge:
         except NoLogprobs:
             raise JudgeFailed(
                 self.identity.name, "it refuses logprobs even where it is asked for none", remedy=OTHER_PARAMETERS
-            ) from None
-        except Passing as failure:
-            raise JudgeFailed(
-                self.identity.name,
-                f"{failure.what}, also after {self._retries.attempts} attempts at {self._told}",
-                remedy=RUN_AGAIN,
             ) from None
 
     def _asked(self, question: Question, attempt: int) -> Answer:

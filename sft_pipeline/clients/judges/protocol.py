@@ -36,6 +36,11 @@ class Judge(Protocol):
         """Let go of its connections; it cannot be asked any more."""
         ...
 
+    @property
+    def at_least(self) -> int:
+        """How many it is worth asking together: a batch of a few takes as long as a large one."""
+        ...
+
     def answers(
         self, questions: Iterable[Question], keep: Keep, *, known: Mapping[str, Ask]
     ) -> Generator[Ask, None, None]:

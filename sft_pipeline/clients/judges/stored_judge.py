@@ -19,6 +19,7 @@ class StoredJudge:
     """
 
     at_once = 10_000
+    at_least = 1
 
     def __init__(self, identity: Identity, run: str) -> None:
         self.identity = identity

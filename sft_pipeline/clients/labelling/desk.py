@@ -78,6 +78,7 @@ class Desk:
                         del open_ones[question.key]
                         mine = received.pop(question.key)
                         self.asked += bool(mine)
+                        self.budget.release([question.key])  # nothing of it is under way any more, kept or not
                         known[question.key] = [*known.get(question.key, []), *mine] if mine else [last]
                     yield known[question.key]
         finally:

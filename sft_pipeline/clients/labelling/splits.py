@@ -16,7 +16,7 @@ from sft_pipeline.clients.labelling.progress import LabelProgress
 from sft_pipeline.clients.labels.asks import decided
 from sft_pipeline.clients.labels.store import LabelStore
 from sft_pipeline.curation.filling import Quotas, rows_to_fill
-from sft_pipeline.curation.judging import SUSPECT, Ask, Identity, Question
+from sft_pipeline.curation.judging import LANGUAGE_MODELS, SUSPECT, Ask, Identity, Question
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.router_tables import Verdict
 from sft_pipeline.curation.routers import RouterName, Routers
@@ -112,7 +112,8 @@ def _round(quotas: Quotas, labelling: SplitLabelling) -> int:
     most = labelling.main.judge.at_once
     if not labelling.routers.judging.stop_when_filled:
         return most
-    return min(most, rows_to_fill(quotas, labelling.progress.label0, labelling.progress.label1))
+    needed = rows_to_fill(quotas, labelling.progress.label0, labelling.progress.label1)
+    return min(most, max(labelling.main.judge.at_least, needed))
 
 
 def _verdicts(rows: Sequence[Row], labelling: SplitLabelling) -> Generator[tuple[Row, dict[str, Any], list[Ask]]]:
@@ -124,7 +125,7 @@ def _verdicts(rows: Sequence[Row], labelling: SplitLabelling) -> Generator[tuple
         for row in rows:
             if found := taken_over.get(row["requestId"]):
                 identity, ask = found
-                yield row, _verdict(row, ask, identity), [ask]
+                yield row, *_second_look(row, _verdict(row, ask, identity), [ask], labelling)
             else:
                 asks = next(answers)
                 verdict = _verdict(row, asks[-1], labelling.main.identity)
@@ -148,7 +149,7 @@ def _second_look(
     row: Row, verdict: dict[str, Any], asks: list[Ask], labelling: SplitLabelling
 ) -> tuple[dict[str, Any], list[Ask]]:
     """A request that reads like an order to the judge keeps its label only if the second judge gives the same."""
-    if not row["suspect"] or verdict["label"] is None or labelling.main.identity.kind == "heuristic":
+    if not row["suspect"] or verdict["label"] is None or labelling.second.identity.kind not in LANGUAGE_MODELS:
         return verdict, asks
     [others] = labelling.second.answers([question_of(row, labelling.second.identity)])
     second = others[-1].label
@@ -170,6 +171,7 @@ def _verdict(row: Row, ask: Ask, identity: Identity) -> dict[str, Any]:
         "servedModel": ask.served_model,
         "retestLabel": None,
         "secondLabel": None,
+        "humanLabel": None,
     }
 
 

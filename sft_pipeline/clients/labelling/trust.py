@@ -13,7 +13,7 @@ import polars as pl
 from sft_pipeline.clients.labelling.desk import Desk, question_of
 from sft_pipeline.clients.labelling.people import PeopleLabels
 from sft_pipeline.clients.labelling.splits import Judged, SplitLabelling
-from sft_pipeline.curation.judging import Ask, Identity
+from sft_pipeline.curation.judging import LANGUAGE_MODELS, Ask, Identity
 from sft_pipeline.curation.label_account import LabelAccount, Pairs, Who, pairs_of
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.router_tables import SIGNALS
@@ -21,7 +21,6 @@ from sft_pipeline.curation.routers import NON_REASONING, REASONING
 from sft_pipeline.curation.trust_sample import looked_at_twice
 from sft_pipeline.prompts import Canary, read_canaries, read_prompt
 
-LANGUAGE_MODELS = ("openai", "azure_openai")
 ASKED_KINDS = ("heuristic", *LANGUAGE_MODELS)
 """Those that answer again when asked again; stored labels do not."""
 
@@ -56,13 +55,17 @@ def with_second_looks(
     return filled, [ask for asks in (*retests.values(), *seconds.values()) for ask in asks]
 
 
+def with_people(verdicts: pl.DataFrame, requests: pl.DataFrame, people: PeopleLabels) -> pl.DataFrame:
+    """Fill `humanLabel` where people gave a label."""
+    texts = verdicts.select("requestId").join(
+        requests.select("requestId", "request"), on="requestId", how="left", maintain_order="left"
+    )
+    labels = [people.of(request_id, request) for request_id, request in texts.iter_rows()]
+    return verdicts.with_columns(humanLabel=pl.Series(labels, dtype=pl.Int64()))
+
+
 def account_of(
-    requests: pl.DataFrame,
-    verdicts: pl.DataFrame,
-    judged: Judged,
-    labelling: SplitLabelling,
-    people: PeopleLabels,
-    window: str,
+    requests: pl.DataFrame, verdicts: pl.DataFrame, judged: Judged, labelling: SplitLabelling, window: str
 ) -> LabelAccount:
     """The account of a split: what became of its requests, what it cost, what was asked to find out about trust."""
     asked_canaries = _canaries(labelling, window)
@@ -84,7 +87,7 @@ def account_of(
         served_models=_counts(verdicts["servedModel"]),
         retest=pairs_of(verdicts.select("label", "retestLabel").iter_rows()),
         second_opinion=pairs_of(_unsuspected(verdicts, requests).select("label", "secondLabel").iter_rows()),
-        human=_people_pairs(requests, verdicts, people),
+        human=pairs_of(verdicts.select("label", "humanLabel").iter_rows()),
         votes=_votes(requests, labelling),
         canaries=len(asked_canaries),
         canaries_missed=missed,
@@ -153,12 +156,6 @@ def _canaries(labelling: SplitLabelling, window: str) -> list[tuple[Canary, list
 
 def _row(canary: Canary) -> dict[str, Any]:
     return {"request": canary.request, "history": canary.history, **canary.signals}
-
-
-def _people_pairs(requests: pl.DataFrame, verdicts: pl.DataFrame, people: PeopleLabels) -> Pairs:
-    labels = dict(verdicts.filter(pl.col("label").is_not_null()).select("requestId", "label").iter_rows())
-    rows = requests.filter(pl.col("requestId").is_in(list(labels))).select("requestId", "request").iter_rows()
-    return pairs_of((labels[request_id], people.of(request_id, request)) for request_id, request in rows)
 
 
 def _votes(requests: pl.DataFrame, labelling: SplitLabelling) -> Pairs:

@@ -111,7 +111,7 @@ def _sample_release(plan: Plan, partitions: Partitions) -> dg.AssetsDefinition:
         source = (sample_artifacts.collect(), rejected_conversations.collect(), conversations)
         curation = _curation(plan, context, source, kusto, tables.store())
         published = publish(releases.store(), curation, moment=datetime.now(UTC).replace(microsecond=0))
-        release = _release_row(published, curation)
+        release = release_row(published, curation.records)
         return dg.Output(
             release,
             data_version=dg.DataVersion(table_version(release)),
@@ -189,6 +189,7 @@ def _redacted(tables: TableStore, day: date, artifacts: pl.DataFrame) -> dict[st
     return {kind.name: sum(int(note[REDACTED + kind.name]) for note in notes) for kind in SECRET_KINDS}
 
 
-def _release_row(published: Published, curation: Curation) -> pl.DataFrame:
-    row = {"name": published.name, "url": published.url, "records": curation.records, "files": len(published.files)}
+def release_row(published: Published, records: int) -> pl.DataFrame:
+    """A row of `PublishedRelease`."""
+    row = {"name": published.name, "url": published.url, "records": records, "files": len(published.files)}
     return pl.DataFrame([row], schema=schema_of(PublishedRelease))

@@ -11,7 +11,7 @@ import dataframely as dy
 import polars as pl
 
 from sft_pipeline.clients.labelling.splits import judge_split
-from sft_pipeline.clients.labelling.trust import account_of, with_second_looks
+from sft_pipeline.clients.labelling.trust import account_of, with_people, with_second_looks
 from sft_pipeline.clients.line_counting import count_lines, counter
 from sft_pipeline.clients.sft_artifacts import upload_sft
 from sft_pipeline.curation.balancing import balance
@@ -146,7 +146,8 @@ def _verdicts(plan: Plan, router: RouterName, partitions: Partitions, who: Judge
             judged = judge_split(requests, labelling)
             table, more = with_second_looks(judged.table(), requests, labelling, parts.window)
             judged.asks += more
-            account = account_of(requests, table, judged, labelling, people, parts.window)
+            table = with_people(table, requests, people)
+            account = account_of(requests, table, judged, labelling, parts.window)
         return dg.Output(
             table,
             data_version=dg.DataVersion(table_version(table)),

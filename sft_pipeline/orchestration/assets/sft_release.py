@@ -21,7 +21,7 @@ from sft_pipeline.curation.router_tables import SftArtifact
 from sft_pipeline.curation.routers import ROUTERS, RouterName
 from sft_pipeline.curation.sft_release import Labelling
 from sft_pipeline.curation.tables import PublishedRelease, schema_of
-from sft_pipeline.orchestration.assets.release import GROUP, OWNERS, software_versions
+from sft_pipeline.orchestration.assets.release import GROUP, OWNERS, release_row, software_versions
 from sft_pipeline.orchestration.automation import ON_NEW_DATA
 from sft_pipeline.orchestration.io_managers import ACCOUNT, COUNTED_BY, LONGEST, TOKENS
 from sft_pipeline.orchestration.metadata import schema_metadata
@@ -53,6 +53,7 @@ def _sft_release(plan: Plan) -> dg.AssetsDefinition:
         automation_condition=ON_NEW_DATA,
         io_manager_key="table_io",
         ins={f"{router}_files": dg.AssetIn(dg.AssetKey([router, "sft_artifacts"])) for router in ROUTERS},
+        deps=[dg.AssetKey([router, "verdicts"]) for router in ROUTERS],
     )
     def sft_release(
         context: dg.AssetExecutionContext,
@@ -68,32 +69,37 @@ def _sft_release(plan: Plan) -> dg.AssetsDefinition:
         artifacts = pl.concat([session_router_files.collect(), conversation_router_files.collect()])
         _require_current(tables.store(), window, artifacts)
         _require_labels_of_now(plan, tables.store(), window)
-        query, client = plan_query(plan), kusto.client()
-        curation = Labelling(
-            plan=plan,
-            window=plan.bounds(date.fromisoformat(window)),
-            source=Source(client.cluster, client.database, query.path, query.sha256),
-            artifacts=artifacts.select(schema_of(SftArtifact).names()),
-            accounts=accounts_of(plan, tables.store(), window),
-            versions=software_versions(),
-            run_id=context.run.run_id,
-            tokens=_tokens(tables.store(), window, artifacts),
-        )
-        published = publish(releases.store(), curation, moment=datetime.now(UTC).replace(microsecond=0))
-        row = {"name": published.name, "url": published.url, "records": curation.records, "files": len(published.files)}
-        release = pl.DataFrame([row], schema=schema_of(PublishedRelease))
+        labelling = _labelling(plan, context, artifacts, kusto, tables.store())
+        published = publish(releases.store(), labelling, moment=datetime.now(UTC).replace(microsecond=0))
+        release = release_row(published, labelling.records)
         return dg.Output(
             release,
             data_version=dg.DataVersion(table_version(release)),
             metadata={
                 "url": dg.MetadataValue.path(published.url),
-                "records": curation.records,
+                "records": labelling.records,
                 "already there": published.already_there,
-                "cost": sum(account.cost for account in curation.accounts),
+                "cost": sum(account.cost for account in labelling.accounts),
             },
         )
 
     return sft_release
+
+
+def _labelling(
+    plan: Plan, context: dg.AssetExecutionContext, artifacts: pl.DataFrame, kusto: KustoResource, tables: TableStore
+) -> Labelling:
+    query, client, window = plan_query(plan), kusto.client(), context.partition_key
+    return Labelling(
+        plan=plan,
+        window=plan.bounds(date.fromisoformat(window)),
+        source=Source(client.cluster, client.database, query.path, query.sha256),
+        artifacts=artifacts.select(schema_of(SftArtifact).names()),
+        accounts=accounts_of(plan, tables, window),
+        versions=software_versions(),
+        run_id=context.run.run_id,
+        tokens=_tokens(tables, window, artifacts),
+    )
 
 
 def accounts_of(

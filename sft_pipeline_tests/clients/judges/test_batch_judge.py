@@ -233,6 +233,17 @@ class TestFault42:
         sizes = [len(content.splitlines()) for name, content in served.batches.files.items() if "in" in name]
         assert sizes == [30, 10]
 
+    def test_fault_42_a_line_that_fails_ever_again_gets_no_label_and_is_not_kept(
+        self, served: Served, tmp_path: Path
+    ) -> None:
+        served.faults = repeatedly(Fault("status", 500), of="poison")
+        with batch_judge(served, tmp_path) as judge:
+            asked = Asked(judge, [*MANY, "poison"])
+        assert asked.labels == [*LABELS, None]
+        assert asked.reasons[-1] == "no_answer"
+        assert len(asked.kept) == len(MANY)
+        assert served.log.count("POST /v1/batches") == 4
+
     def test_fault_42_a_failure_of_all_lines_is_told_once_with_its_remedy(self, served: Served, tmp_path: Path) -> None:
         model = language_model(name="gpt-9")
         with batch_judge(served, tmp_path, model=model) as judge, pytest.raises(JudgeFailed, match="404") as failed:

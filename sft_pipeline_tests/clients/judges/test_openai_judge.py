@@ -249,6 +249,28 @@ class TestFailuresThatPass:
         assert "run again" in failed.value.remedy
         assert len(served.log.asked) == 5
 
+    def test_a_question_that_fails_while_others_are_answered_gets_no_label_and_is_not_kept(
+        self, served: Served
+    ) -> None:
+        another_is_answered = Event()
+
+        def fault(seen: Seen) -> Fault | None:
+            if seen.request != "poison":
+                return None
+            assert another_is_answered.wait(60)
+            return Fault("status", 500)
+
+        def keep(ask: Ask) -> None:
+            kept.append(ask)
+            another_is_answered.set()
+
+        served.faults, kept = fault, list[Ask]()
+        with sync_judge(served, concurrency=2) as judge:
+            asks = list(judge.answers(questions(judge, ["poison", HARD, EASY]), keep, known={}))
+        assert [(ask.label, ask.reason) for ask in asks] == [(None, "no_answer"), (0, None), (1, None)]
+        assert asks[0].decides
+        assert sorted(ask.key for ask in kept) == sorted(ask.key for ask in asks[1:])
+
     def test_a_long_pause_ends_when_another_question_has_failed_for_good(self, served: Served) -> None:
         waiting = Event()
 

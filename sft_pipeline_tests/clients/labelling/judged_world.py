@@ -21,7 +21,7 @@ from sft_pipeline.clients.labelling.desk import Desk, open_desk
 from sft_pipeline.clients.labelling.people import PeopleLabels
 from sft_pipeline.clients.labelling.progress import LabelProgress
 from sft_pipeline.clients.labelling.splits import Judged, SplitLabelling, judge_split
-from sft_pipeline.clients.labelling.trust import account_of, with_second_looks
+from sft_pipeline.clients.labelling.trust import account_of, with_people, with_second_looks
 from sft_pipeline.clients.labels.store import LabelStore
 from sft_pipeline.curation.judge_knobs import Price, Share
 from sft_pipeline.curation.judging import MALFORMED, Ask, Identity, Question
@@ -65,6 +65,7 @@ class CountingJudge:
         says: what it answers.
         ahead: how many are under way.
         at_once: how many it wants per call.
+        at_least: how few it is worth asking together.
         served: the model that it says it used.
         fails_after: how many answers it gives before it cannot be asked any more.
         asked: every answer it gave: the question's key, and which attempt it was.
@@ -74,6 +75,7 @@ class CountingJudge:
     says: Says = by_text
     ahead: int = 3
     at_once: int = 7
+    at_least: int = 1
     served: str | None = "model-a-2026"
     failure: Exception | None = None
     fails_after: int = 0
@@ -233,7 +235,8 @@ def labelled(
         asked = labelling.main.asked
         verdicts, more = with_second_looks(judged.table(), table, labelling, window)
         judged.asks += more
-        account = account_of(table, verdicts, judged, labelling, people or PeopleLabels(), window)
+        verdicts = with_people(verdicts, table, people or PeopleLabels())
+        account = account_of(table, verdicts, judged, labelling, window)
         return Run(judged, verdicts, account, told, asked)
 
 

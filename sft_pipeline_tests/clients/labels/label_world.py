@@ -41,7 +41,7 @@ def ask(number: int, label: int | None = 0, **fields: Any) -> Ask:
 
 def store_in(folder: Path) -> LabelStore:
     """A store as a process opens it."""
-    return LabelStore(str(folder / "labels"), folder / "judging")
+    return LabelStore(str(folder / "label-store"), folder / "judging")
 
 
 def kept(store: LabelStore, *asks: Ask, judge: Identity = JUDGE) -> None:
@@ -55,7 +55,7 @@ def journals(folder: Path) -> list[Path]:
 
 
 def segments(folder: Path, kind: str = "asks") -> list[Path]:
-    return sorted((folder / "labels" / kind).rglob("*.parquet"))
+    return sorted((folder / "label-store" / kind).rglob("*.parquet"))
 
 
 def record(request: str, llm_vote: object = 0, **fields: object) -> dict[str, object]:

@@ -231,9 +231,9 @@ class TestProcesses:
         store = store_in(tmp_path)
         with pytest.raises(Refused, match="cannot write"), store.writing(JUDGE, "run") as writer:  # noqa: PT012
             writer.keep(ask(1))
-            (tmp_path / "labels").write_bytes(b"in the way")
+            (tmp_path / "label-store").write_bytes(b"in the way")
         assert len(journals(tmp_path)) == 1
-        (tmp_path / "labels").unlink()
+        (tmp_path / "label-store").unlink()
         assert found(tmp_path, range(2)) == {key_of(1): [ask(1)]}
         assert journals(tmp_path) == []
 
