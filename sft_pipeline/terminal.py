@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from threading import current_thread, main_thread
+from typing import TextIO
 
 import polars as pl
 from rich.console import Console, RenderableType
@@ -38,6 +39,7 @@ class Bars(Progress):
     """Bars, and below them a line on what is going on at this moment."""
 
     note: Callable[[], str] | None = None
+    own: TextIO | None = None
 
     def stop(self) -> None:
         """Wait for the thread that draws: one that the interpreter's end overtakes makes libraries print of leaks."""
@@ -45,6 +47,9 @@ class Bars(Progress):
         super().stop()
         if drawing is not None and drawing is not current_thread():
             drawing.join()
+        if self.own:
+            self.own.close()
+            self.own = None
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """The bars, then the note."""
@@ -55,15 +60,25 @@ class Bars(Progress):
 
 def progress_bar() -> Bars:
     """A progress display with counts, elapsed and remaining time, on standard error."""
-    return Bars(
+    own = _own_stderr()
+    bars = Bars(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(compact=True),
-        console=err,
+        console=Console(file=own, highlight=False) if own else err,
     )
+    bars.own = own
+    return bars
+
+
+def _own_stderr() -> TextIO | None:
+    """The terminal, where standard error is one: Dagster turns standard error itself into a file while a step runs."""
+    if not err.is_terminal or sys.stderr is not sys.__stderr__:
+        return None
+    return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
 
 
 @contextmanager

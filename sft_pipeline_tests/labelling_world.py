@@ -13,6 +13,7 @@ import polars as pl
 
 from sft_pipeline.clients.release_store import ReleaseStore
 from sft_pipeline.clients.sft_artifacts import upload_sft
+from sft_pipeline.curation.balancing import in_line_order
 from sft_pipeline.curation.label_account import LabelAccount, Pairs, Who
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.records import table_version
@@ -61,7 +62,7 @@ def sets_of(plan: Plan = SMALL) -> Sets:
         pool = labelled(plan, slot.router, slot.variant.split)
         wanted = (slot.variant.total * percent // 100 for percent in slot.variant.ratio)
         chosen = [pool.filter(label=label).head(number) for label, number in enumerate(wanted)]
-        held[slot.key] = pl.concat(chosen).sort("priority", "requestId")
+        held[slot.key] = in_line_order(pl.concat(chosen), routers_of(plan).salt)
     return held
 
 

@@ -10,11 +10,11 @@ from rich.markup import escape
 from sft_pipeline.clients.doctor.examination import examine
 from sft_pipeline.clients.doctor.findings import Finding, ok, refusal
 from sft_pipeline.clients.doctor.setup import Setup
-from sft_pipeline.clients.judges.examination import check_judge
 from sft_pipeline.commands.windows import window_or_newest
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.instance import pool_limit
 from sft_pipeline.orchestration.judge_settings import NO_JUDGE
+from sft_pipeline.orchestration.judging import judge_finding
 from sft_pipeline.orchestration.places import remote_places
 from sft_pipeline.orchestration.pseudonym_key import FILE, VARIABLE, told_key
 from sft_pipeline.orchestration.resources import service_principal
@@ -46,7 +46,7 @@ def _judge(settings: Settings) -> Iterator[Finding]:
     """Who gives labels, where the plan has routers: whether they can be asked."""
     judge = settings.judge
     if settings.plan.routers and judge.kind:
-        yield check_judge(judge.kind, judge.model, judge.base_url)
+        yield judge_finding(settings)
     elif settings.plan.routers:
         yield ok("judge", f"{NO_JUDGE}: a run ends with the samples")
 

@@ -42,10 +42,23 @@ def show_sft_release(plan: Plan, tables: TableStore, window: str, *, when: str) 
     files = [
         tables.read(TableKey(f"{router}/sft_artifacts", window, variant.key))
         .filter(kind="sft")
-        .select("path", want=pl.lit(variant.total), lines="records", label0="label0", label1="label1")
+        .select(
+            pl.lit(f"{router.removesuffix('_router')} {variant.key}").alias("file of"),
+            want=pl.lit(variant.total),
+            lines="records",
+            label0="label0",
+            label1="label1",
+        )
         for router, variant in variants
     ]
     print_frame("SFT files", pl.concat(files))
+    short = sum(file["lines"][0] < file["want"][0] for file in files)
+    if short:
+        out.print(
+            f"[yellow]{short} of {len(files)} files hold fewer lines than wanted:[/] "
+            "too few of a class were labelled, and the plan allows it",
+            soft_wrap=True,
+        )
     release = tables.read(TableKey("sft_release", window)).row(0, named=True)
     out.print(f"{release['records']:,} SFT lines released {when}; verify them with")
     print_next(f"verify {release['url'].removeprefix('file://')}")

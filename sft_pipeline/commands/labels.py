@@ -1,13 +1,14 @@
 """`labels import`, `labels export` and `labels ledger`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.markup import escape
 
 from sft_pipeline.clients.labels.exporting import export_labels
 from sft_pipeline.clients.labels.importing import Imported, import_labels
-from sft_pipeline.clients.labels.ledger import LEDGER_COLUMNS
 from sft_pipeline.clients.labels.store import LabelStore
 from sft_pipeline.orchestration.judging import open_labels
 from sft_pipeline.orchestration.settings import Settings, read_settings
@@ -47,11 +48,11 @@ def show_ledger() -> None:
     if ledger.is_empty():
         out.print(f"no labels in {escape(settings.labels)}", soft_wrap=True)
         return
-    rows = [tuple(_shown(name, value) for name, value in row.items()) for row in ledger.iter_rows(named=True)]
-    print_table(escape(settings.labels), tuple(HEADINGS.values()), rows)
+    print_table(escape(settings.labels), SHOWN, [_entry(row) for row in ledger.iter_rows(named=True)])
 
 
-HEADINGS = {**{name: name for name in LEDGER_COLUMNS}, "promptTokens": "tokens in", "completionTokens": "tokens out"}
+SHOWN = ("judge and prompt", "asks", "labelled", "none", "tokens in", "out", "cost", "last")
+"""What fits the width of a terminal."""
 
 
 def _store(settings: Settings) -> LabelStore:
@@ -67,7 +68,6 @@ def _counts(imported: Imported) -> dict[str, int]:
     }
 
 
-def _shown(name: str, value: object) -> object:
-    if isinstance(value, float):
-        return round(value, 4)
-    return f"{value:%Y-%m-%d %H:%M}" if name in {"first", "last"} else value
+def _entry(row: Mapping[str, Any]) -> tuple[object, ...]:
+    counts = (row[name] for name in ("asks", "labelled", "unlabelled", "promptTokens", "completionTokens"))
+    return (f"{row['judge']}\n{row['prompt']}", *counts, round(row["cost"], 4), f"{row['last']:%Y-%m-%d %H:%M}")

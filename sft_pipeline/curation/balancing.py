@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from sft_pipeline.curation.hashing import priorities
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.requests import content_of, routers_of
@@ -19,6 +20,8 @@ from sft_pipeline.curation.tables import schema_of
 from sft_pipeline.curation.variants import Ratio, Variant
 
 _OF_VERDICTS = ("requestId", "label", "probability", "judge", "prompt")
+
+PLACE = "_place"
 
 
 def largest_exact(total: int, ratio: Ratio, have0: int, have1: int) -> tuple[int, int]:
@@ -51,7 +54,7 @@ def allocate(total: int, available: Mapping[str, int]) -> dict[str, int]:
 def balance(
     requests: pl.DataFrame, verdicts: pl.DataFrame, plan: Plan, router: RouterName, variant: Variant
 ) -> pl.DataFrame:
-    """The `TrainingRow`s of a variant, by (priority, requestId): an order in which classes and strata are well mixed.
+    """The `TrainingRow`s of a variant in the order of their lines (`in_line_order`).
 
     Of the same verdicts a larger total keeps every row of a smaller one. Further verdicts of the priority order keep
     them too where a class is balanced by nothing else; strata and weights may then come out otherwise.
@@ -76,7 +79,16 @@ def balance(
     wanted = _wanted(classes, variant, routers.training, f"{router} {variant.key}")
     chosen = pl.concat([_lowest_of_strata(of_class, wanted[label]) for label, of_class in classes.items()])
     training = chosen.with_columns(content=content_of(chosen, plan, router))
-    return training.sort("priority", "requestId").select(schema_of(TrainingRow).names())
+    return in_line_order(training.select(schema_of(TrainingRow).names()), routers.salt)
+
+
+def in_line_order(training: pl.DataFrame, salt: str) -> pl.DataFrame:
+    """Training rows by the hash of their text under a salt of its own: classes and strata are mixed throughout.
+
+    Not by priority, in which the rarer class reaches further: a file's end would be of that class alone.
+    """
+    place = priorities(training["contentKey"], salt=f"line:{salt}").alias(PLACE)
+    return training.with_columns(place).sort(PLACE, "requestId").drop(PLACE)
 
 
 def _level(total: int, have: list[int]) -> tuple[int, int]:

@@ -52,7 +52,7 @@ class Verdict(dy.Schema):
 
 
 class TrainingRow(dy.Schema):
-    """A labelled request that a split is trained, validated or tested on, at one ratio; in the order of the file."""
+    """A labelled request that a split is trained, validated or tested on, at one ratio; in the order of the lines."""
 
     requestId = dy.String(primary_key=True)
     conversationId = dy.String()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import polars as pl
 
+from sft_pipeline.curation.balancing import in_line_order
 from sft_pipeline.curation.hashing import priorities
 from sft_pipeline.curation.requests import POSITIONS
 from sft_pipeline.curation.routers import NON_REASONING, REASONING, ROUTERS
@@ -57,15 +58,11 @@ def rows_follow_from_their_request(evidence: SftEvidence) -> Iterator[str]:
         yield from _ids(rows.filter(~good)["requestId"])
 
 
-def rows_are_in_priority_order(evidence: SftEvidence) -> Iterator[str]:
-    """In every label table the rows stand in the order of their priority, then of their ids."""
+def rows_are_in_line_order(evidence: SftEvidence) -> Iterator[str]:
+    """In every label table the rows stand in the order of the hashes of their texts, which mixes the labels."""
     for table in evidence.each_table:
-        before = table.rows.select(pl.col("priority", "requestId").shift(1).name.suffix("Before"))
-        same = pl.col("priority") == pl.col("priorityBefore")
-        odd = (pl.col("priority") < pl.col("priorityBefore")) | (
-            same & (pl.col("requestId") < pl.col("requestIdBefore"))
-        )
-        yield from _ids(pl.concat([table.rows, before], how="horizontal").filter(odd)["requestId"])
+        ids = table.rows["requestId"]
+        yield from _ids(ids.filter(ids != in_line_order(table.rows, evidence.routers.salt)["requestId"]))
 
 
 def requests_lie_in_their_split(evidence: SftEvidence) -> Iterator[str]:
@@ -124,7 +121,7 @@ ROW_STATEMENTS: tuple[Callable[[SftEvidence], Iterable[str]], ...] = (
     tables_are_label_tables,
     tables_match_their_lines,
     rows_follow_from_their_request,
-    rows_are_in_priority_order,
+    rows_are_in_line_order,
     requests_lie_in_their_split,
     requests_stand_once,
     texts_stand_once,
@@ -136,7 +133,7 @@ ROW_STATEMENTS: tuple[Callable[[SftEvidence], Iterable[str]], ...] = (
 
 
 def _expected(evidence: SftEvidence, table: Table) -> Iterator[pl.Expr]:
-    """What holds of a good row; `ranked` is its priority as its id gives it."""
+    """What holds of a good row; `ranked` is its priority as its text gives it."""
     index, count = pl.col("turnIndex"), pl.col("turnCount")
     third = (index - 1).mul(len(POSITIONS)).floordiv(count)
     strategies = evidence.routers.router(table.slot.router).strategies

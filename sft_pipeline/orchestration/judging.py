@@ -13,6 +13,7 @@ import dagster as dg
 
 from sft_pipeline.clients.blob.credentials import read_credentials, table_options, tables_place
 from sft_pipeline.clients.blob.tables import BlobTables
+from sft_pipeline.clients.doctor.findings import Finding, refusal
 from sft_pipeline.clients.judges.opening import judge_identity, open_judge
 from sft_pipeline.clients.judges.protocol import Judge
 from sft_pipeline.clients.labelling.budget import ANSWER_TOKENS, PROMPT_TOKENS, Budget, tokens_of
@@ -27,7 +28,7 @@ from sft_pipeline.curation.judging import Identity
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.requests import routers_of
-from sft_pipeline.curation.routers import RouterName, Routers
+from sft_pipeline.curation.routers import ROUTERS, RouterName, Routers
 from sft_pipeline.orchestration.blob_accounts import open_container
 from sft_pipeline.orchestration.judge_settings import ASKED, NO_JUDGE, SET_ONE, JudgeSettings
 from sft_pipeline.orchestration.settings import Settings
@@ -104,6 +105,29 @@ class JudgeResource(dg.ConfigurableResource[None]):
             poll_seconds=settings.poll_seconds,
             tell=label_progress().wait,
         )
+
+
+def judge_finding(settings: Settings) -> Finding:
+    """Whether the judge can be asked with the plan's prompts, without asking it anything."""
+    from sft_pipeline.clients.judges.examination import check_judge  # its SDK takes most of a second to load
+
+    try:
+        for router in ROUTERS:
+            judging_code_version(settings.plan, settings.judge, router)
+    except Refused as refused:
+        return refusal("judge", refused)
+    return check_judge(settings.judge.kind, settings.judge.model, settings.judge.base_url)
+
+
+def require_judge(settings: Settings) -> None:
+    """Refuse a judge that cannot be asked, before hours of work.
+
+    Raises:
+        Refused: it cannot be reached or entered, it lacks the model, or a prompt is missing.
+    """
+    finding = judge_finding(settings)
+    if finding.state == "problem":
+        raise Refused(finding.told, remedy=finding.remedy)
 
 
 def judge_resource(settings: Settings) -> JudgeResource:

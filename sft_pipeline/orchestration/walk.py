@@ -24,7 +24,7 @@ from sft_pipeline.orchestration.adoption import SOURCE, adopted
 from sft_pipeline.orchestration.assembly import assemble, kusto_resource
 from sft_pipeline.orchestration.checked import Shelf
 from sft_pipeline.orchestration.checks import broken_claims, checked_assets
-from sft_pipeline.orchestration.judging import label_progress
+from sft_pipeline.orchestration.judging import label_progress, require_judge
 from sft_pipeline.orchestration.left_to_do import PUBLISHED, left_to_do
 from sft_pipeline.orchestration.leftovers import end_leftovers, process_tags
 from sft_pipeline.orchestration.partitions import asset_key, parts_of
@@ -104,11 +104,13 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
     definitions = assemble(settings)
     chunks = kusto_resource(settings).chunks()
     observe(instance, SOURCE, chunks.kusto.fingerprint())
+    if any(step.asks_the_judge and _left(settings, definitions, instance, step) for step in steps):
+        require_judge(settings)
     job = definitions.resolve_implicit_global_asset_job_def()
     done: list[StepDone] = []
     for step in steps:
         started = monotonic()
-        to_do = left_to_do(settings, definitions, instance, step.assets, step.partitions)
+        to_do = _left(settings, definitions, instance, step)
         watcher.step_started(step, len(to_do))
         if step.reads_telemetry:
             to_do = _without_adopted(settings, instance, step, to_do, watcher)
@@ -122,6 +124,10 @@ def walk(settings: Settings, instance: dg.DagsterInstance, steps: Sequence[Step]
             _materialize_all(settings, job, instance, step, partitions, watcher)
         done.append(StepDone(step, len(to_do), monotonic() - started))
     return done
+
+
+def _left(settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, step: Step) -> list[str]:
+    return left_to_do(settings, definitions, instance, step.assets, step.partitions)
 
 
 def _without_adopted(

@@ -11,6 +11,7 @@ from sft_pipeline.clients.published import Listed, last_sft_release, list_publis
 from sft_pipeline.clients.publishing import publish
 from sft_pipeline.clients.release_store import LocalReleaseStore
 from sft_pipeline.clients.released_lines import open_release
+from sft_pipeline.curation.balancing import in_line_order
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import METADATA
 from sft_pipeline_tests.clients.test_published import Reading, overwrite, untold
@@ -80,7 +81,7 @@ def test_metadata_of_another_form_is_damage(store: Reading, tmp_path: Path):
 def test_a_shortfall_is_told(tmp_path: Path):
     store, sets = LocalReleaseStore(tmp_path), sets_of()
     key = "session_router/val-50r50n"
-    short = pl.concat([sets[key].filter(label=label).head(2) for label in (0, 1)]).sort("priority", "requestId")
+    short = in_line_order(pl.concat([sets[key].filter(label=label).head(2) for label in (0, 1)]), "router")
     publish(store, labelling_of(store, sets={**sets, key: short}), moment=MOMENT)
     (listed,) = list_published(store)
     assert dict(listed.short) == {key: {"want": 10, "have": 4}}

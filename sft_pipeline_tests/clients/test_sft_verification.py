@@ -13,6 +13,7 @@ import pytest
 from sft_pipeline.clients import release_store, sft_verification
 from sft_pipeline.clients.release_store import LocalReleaseStore, open_release_store
 from sft_pipeline.clients.verification import verify_release
+from sft_pipeline.curation.balancing import in_line_order
 from sft_pipeline.curation.hashing import priority_of
 from sft_pipeline.curation.label_account import Pairs
 from sft_pipeline.curation.plan import Plan
@@ -97,7 +98,7 @@ def texted(text: str) -> dict[str, Any]:
 def replaced(key: str, row: int, by: dict[str, Any]) -> Sets:
     """The sets with a row replaced by another one, in priority order."""
     sets = with_row(key, row, **by)
-    return {**sets, key: sets[key].sort("priority", "requestId")}
+    return {**sets, key: in_line_order(sets[key], routers_of(SMALL).salt)}
 
 
 def text_of(key: str, row: int) -> str:
@@ -186,7 +187,7 @@ FORGED: dict[str, tuple[Callable[[], Sets], set[str]]] = {
     ),
     "rows in another order": (
         lambda: {**GOOD, TRAIN: GOOD[TRAIN].reverse()},
-        {"rows_are_in_priority_order"},
+        {"rows_are_in_line_order"},
     ),
     "a text with a token of someone": (
         lambda: with_text(TRAIN, ALONE, f"why does {SECRET} not work"),
@@ -338,14 +339,17 @@ DAMAGED: dict[str, tuple[Callable[[Files], object], set[str]]] = {
         {"tables_are_label_tables"},
     ),
     "a table with a row less": (tabled(lambda table: table.head(-1)), {"tables_are_label_tables"}),
-    "rows of a table swapped": (tabled(swapped), {"tables_match_their_lines", "rows_are_in_priority_order"}),
+    "rows of a table swapped": (tabled(swapped), {"tables_match_their_lines", "rows_are_in_line_order"}),
     "another label in a table": (
         tabled(lambda table: table.with_columns(label=1 - pl.col("label"))),
         {"tables_match_their_lines"},
     ),
     "another contentKey in a table": (
         tabled(lambda table: table.with_columns(contentKey=pl.col("contentKey").reverse())),
-        {"tables_match_their_lines", "requests_have_one_text", "rows_follow_from_their_request"},
+        {
+            *("tables_match_their_lines", "requests_have_one_text"),
+            *("rows_follow_from_their_request", "rows_are_in_line_order"),
+        },
     ),
     "an MD5 edited": (
         claims(lambda document: entry(document, LINES).update(md5="0" * 32)),
@@ -548,7 +552,7 @@ def test_a_file_of_more_lines_than_wanted_does_not_verify(tmp_path: Path):
 def shortened(sets: Sets) -> Sets:
     """The sets with ten lines less in one of them, at the exact ratio."""
     classes = [sets[TRAIN].filter(label=label).head(number) for label, number in ((0, 7), (1, 3))]
-    return {**sets, TRAIN: pl.concat(classes).sort("priority", "requestId")}
+    return {**sets, TRAIN: in_line_order(pl.concat(classes), routers_of(SMALL).salt)}
 
 
 def test_a_shortfall_verifies_where_the_plan_allows_it(tmp_path: Path):

@@ -83,10 +83,10 @@ def test_the_ledger_has_a_row_per_judge(home: Path, capsys: pytest.CaptureFixtur
     show_ledger()
     lines = capsys.readouterr().out.splitlines()
     [heading] = [line for line in lines if "tokens in" in line]
-    assert "unlabelled" in heading
+    assert "labelled ┃ none" in heading
     assert [line.split("│")[1].strip() for line in lines if "2026-" in line] == [
         "imported/annotator",
         "openai/gpt-4.1-mini",
     ]
     [paid] = [line for line in lines if "gpt-4.1-mini" in line]
-    assert [cell.strip() for cell in paid.split("│")[4:10]] == ["2", "1", "1", "600", "2", "0.001"]
+    assert [cell.strip() for cell in paid.split("│")[2:8]] == ["2", "1", "1", "600", "2", "0.001"]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sft_pipeline.curation.balancing import allocate, balance, largest_exact
+from sft_pipeline.curation.hashing import priority_of
 from sft_pipeline.curation.plan import Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.router_tables import TrainingRow
@@ -172,7 +173,7 @@ class TestBalance:
         for label in (0, 1):
             mine = [row for row, told in zip(*of, strict=True) if told["label"] == label]
             lowest = sorted((row["priority"], row["requestId"]) for row in mine)
-            found = list(training.filter(label=label).select("priority", "requestId").iter_rows())
+            found = sorted(training.filter(label=label).select("priority", "requestId").iter_rows())
             assert found == lowest[: len(found)]
 
     @fewer
@@ -186,11 +187,19 @@ class TestBalance:
 
     @fewer
     @given(judged(), router_names, some_strategies)
-    def test_the_file_is_in_priority_order(self, of: Judged, router: RouterName, strategies: set[Strategy]) -> None:
-        keys = list(
-            balanced(of, with_strategies(router, strategies), router, 30).select("priority", "requestId").iter_rows()
-        )
-        assert keys == sorted(keys)
+    def test_lines_stand_by_the_hash_of_their_text(
+        self, of: Judged, router: RouterName, strategies: set[Strategy]
+    ) -> None:
+        rows = balanced(of, with_strategies(router, strategies), router, 30).select("contentKey", "requestId").rows()
+        assert rows == sorted(rows, key=lambda row: (priority_of(row[0], salt="line:router"), row[1]))
+
+    def test_the_labels_are_mixed_to_the_end_of_the_file(self) -> None:
+        """The rarer class reaches further in the priority order; by it, a file's end would be of that class alone."""
+        rows = [request(f"c-{number}") for number in range(2000)]
+        told = [verdict(row, number % 10 and 1) for number, row in enumerate(sorted(rows, key=lambda r: r["priority"]))]
+        labels = balanced((rows, told), PLAN, "session_router", 400, "50r50n")["label"].to_list()
+        assert 20 < sum(labels[:100]) < 80
+        assert 20 < sum(labels[-100:]) < 80
 
     def test_the_conversation_router_is_balanced_by_turn_position_in_each_class(self) -> None:
         rows = [request(f"c-{number}", turnPosition="early" if number % 10 else "late") for number in range(400)]

@@ -9,14 +9,14 @@ from sft_pipeline.curation import label_claims
 from sft_pipeline.curation.claims import Outcome
 from sft_pipeline.curation.label_account import LabelAccount, Pairs, Who
 from sft_pipeline.curation.plan import Plan
-from sft_pipeline_tests.curation.labels_world import PLAN, request, requests, verdict, verdicts, with_trust
+from sft_pipeline_tests.curation.labels_world import PLAN, Row, request, requests, verdict, verdicts, with_trust
 
 ROWS = sorted(
     [request(f"c-{number:03d}", leftOut=None if number % 5 else "same_text") for number in range(50)],
     key=lambda row: (row["priority"], row["requestId"]),
 )
 JUDGEABLE = [row for row in ROWS if row["leftOut"] is None]
-TOLD = [
+TOLD: list[Row] = [
     {**verdict(row, label), "retestLabel": label, "humanLabel": label}
     for number, row in enumerate(JUDGEABLE[:30])
     for label in [None if number == 7 else number % 2]

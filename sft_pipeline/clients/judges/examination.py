@@ -42,7 +42,7 @@ def _examined(service: Service, model: str, retries: Retries) -> Finding:
     try:
         models = _models(service, retries)
     except (Passing, Declined, NoLogprobs) as failure:
-        return problem(NAME, f"{kind}: {failure}", "compare the address, or try again later")
+        return problem(NAME, f"{kind} at {service.told}: {failure}", "compare the address, or try again later")
     except Lasting as failure:
         return problem(NAME, f"{kind} at {service.told} refuses: {failure.what}", failure.remedy)
     if kind == "openai" and model not in models:

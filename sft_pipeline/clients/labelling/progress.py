@@ -40,8 +40,8 @@ class LabelProgress:
         self.waiting = told
 
     def stop(self) -> None:
-        """None is labelled any more."""
-        self.of = ""
+        """None is labelled any more; the figures stay until the next one."""
+        self.waiting = ""
 
     def told(self) -> str:
         """The figures in a line; the share of label 0 with its 95 % interval."""
