@@ -116,15 +116,18 @@ def verdicts_of(shelf: Shelf, plan: Plan, router: RouterName, window: str) -> di
 def _beside(
     shelf: Shelf, plan: Plan, router: RouterName, parts: PartitionParts, verdicts: dict[str, pl.DataFrame]
 ) -> dict[str, pl.DataFrame]:
-    """The other training sets of the window that are stored, without rows of requests or verdicts that are no more."""
-    stored = {key.part for key in shelf.tables.keys(f"{router}/training_sets") if key.window == parts.window}
-    requests = {split: shelf.read(f"{router}/requests", parts.window, split) for split in verdicts}
+    """The other training sets of the window, by the same plan, without rows of verdicts that are no more."""
+    asset = f"{router}/training_sets"
+    made_by = shelf.notes(asset, *parts)["codeVersion"]
+    stored = {key.part for key in shelf.tables.keys(asset) if key.window == parts.window and key.part != parts.part}
     return {
-        variant.key: shelf.read(f"{router}/training_sets", parts.window, variant.key)
-        .join(verdicts[variant.split], on=["requestId", "label"], how="semi")
-        .join(requests[variant.split], on=["requestId", "contentKey"], how="semi")
+        variant.key: shelf.read(asset, parts.window, variant.key).join(
+            verdicts[variant.split], on=["requestId", "label"], how="semi"
+        )
         for variant in routers_of(plan).variants
-        if variant.key in stored - {parts.part} and variant.split in verdicts
+        if variant.key in stored
+        and variant.split in verdicts
+        and shelf.notes(asset, parts.window, variant.key)["codeVersion"] == made_by
     }
 
 

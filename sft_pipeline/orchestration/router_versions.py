@@ -23,11 +23,11 @@ def requests_version(plan: Plan, router: RouterName) -> str:
 
 
 def training_version(plan: Plan, router: RouterName) -> str:
-    """Of training sets: how they are balanced."""
+    """Of training sets: how they are balanced, and of which texts; those of another version are no siblings."""
     routers = routers_of(plan)
     knobs = routers.training.model_dump_json(include={"ratios", "totals", "short_class"})
     own = routers.router(router).model_dump_json(include={"strategies", "content"})
-    return content_version([ROUTERS_VERSION, knobs, own])[:16]
+    return content_version([ROUTERS_VERSION, knobs, own, requests_version(plan, router)])[:16]
 
 
 def files_version(plan: Plan) -> str:

@@ -1,13 +1,15 @@
 from sft_pipeline.clients.labelling.progress import LabelProgress
 
 
-def test_nothing_is_told_between_two_splits() -> None:
+def test_the_figures_stay_until_the_next_split_and_the_waiting_does_not() -> None:
     progress = LabelProgress()
     assert progress.told() == ""
     progress.start("session_router train")
     assert progress.told() == "session_router train: 0 judged, 0 of them asked now"
+    progress.wait("batch 1")
+    assert progress.told().endswith(", batch 1")
     progress.stop()
-    assert progress.told() == ""
+    assert progress.told() == "session_router train: 0 judged, 0 of them asked now"
 
 
 def test_the_share_of_label_0_is_told_with_its_interval() -> None:
