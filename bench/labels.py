@@ -14,12 +14,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from bench.decode import peak_mb
+
+if TYPE_CHECKING:
+    from sft_pipeline.clients.judges.protocol import Judge
+    from sft_pipeline.clients.labelling.splits import SplitLabelling
+    from sft_pipeline.curation.judge_knobs import Judging
 
 REQUESTS = 195_000
 SECONDS_ALLOWED = 60
@@ -61,11 +69,27 @@ def made_requests(count: int) -> pl.DataFrame:
 
 def labelled(url: str, folder: Path, requests: pl.DataFrame) -> dict[str, float]:
     """One pass over all requests, by batches; what it took, and how many the judge was asked for."""
-    from sft_pipeline.clients.judges.opening import open_judge
+    from sft_pipeline.clients.labelling.splits import judge_split
+
+    with labelling(url, folder) as of:
+        began, used = time.perf_counter(), _processor_seconds()
+        table = judge_split(requests, of).table()
+        return {
+            "verdicts": table.height,
+            "labelled": table["label"].count(),
+            "asked": of.main.asked,
+            "processor_seconds": round(_processor_seconds() - used, 1),
+            "seconds": round(time.perf_counter() - began, 1),
+        }
+
+
+@contextmanager
+def labelling(url: str, folder: Path) -> "Iterator[SplitLabelling]":
+    """All that a split of the conversation router is labelled with, every request of it."""
     from sft_pipeline.clients.labelling.budget import Budget
     from sft_pipeline.clients.labelling.desk import open_desk
     from sft_pipeline.clients.labelling.progress import LabelProgress
-    from sft_pipeline.clients.labelling.splits import SplitLabelling, judge_split
+    from sft_pipeline.clients.labelling.splits import SplitLabelling
     from sft_pipeline.clients.labels.store import LabelStore
     from sft_pipeline.plans import read_plan
 
@@ -74,8 +98,18 @@ def labelled(url: str, folder: Path, requests: pl.DataFrame) -> dict[str, float]
         raise SystemExit("plan production has no routers")
     judging = plan.routers.judging.model_copy(update={"stop_when_filled": False, "max_cost": 0.0})
     routers = plan.routers.model_copy(update={"judging": judging})
-    store = LabelStore(str(folder / "labels"), folder / "journals")
-    judge = open_judge(
+    all_of_it = plan.model_copy(update={"routers": routers})
+    store, budget = LabelStore(str(folder / "labels"), folder / "journals"), Budget(0.0, judging.price)
+    with closing(batch_judge(url, folder, judging)) as judge, open_desk(store, judge, budget, "bench") as desk:
+        told = LabelProgress(), lambda _: None
+        yield SplitLabelling(all_of_it, routers, "conversation_router", "train", desk, desk, (), *told)
+
+
+def batch_judge(url: str, folder: Path, judging: "Judging") -> "Judge":
+    """The service as a judge that is asked by files."""
+    from sft_pipeline.clients.judges.opening import open_judge
+
+    return open_judge(
         kind="openai",
         model="judge-1",
         base_url=url,
@@ -89,29 +123,6 @@ def labelled(url: str, folder: Path, requests: pl.DataFrame) -> dict[str, float]
         poll_seconds=0.05,
         tell=lambda _: None,
     )
-    began, used = time.perf_counter(), _processor_seconds()
-    with open_desk(store, judge, Budget(0.0, judging.price), "bench") as desk:
-        of = SplitLabelling(
-            plan.model_copy(update={"routers": routers}),
-            routers,
-            "conversation_router",
-            "train",
-            desk,
-            desk,
-            (),
-            LabelProgress(),
-            lambda _: None,
-        )
-        table = judge_split(requests, of).table()
-        asked = desk.asked
-    judge.close()
-    return {
-        "verdicts": table.height,
-        "labelled": table["label"].count(),
-        "asked": asked,
-        "processor_seconds": round(_processor_seconds() - used, 1),
-        "seconds": round(time.perf_counter() - began, 1),
-    }
 
 
 def _processor_seconds() -> float:

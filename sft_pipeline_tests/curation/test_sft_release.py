@@ -208,9 +208,12 @@ def test_an_odd_account_is_refused(good: Labelling, case: str):
 
 
 def test_proxies_have_no_prompt_that_could_be_checked(good: Labelling):
-    proxies = WHO.model_copy(update={"is_language_model": False, "prompt": "proxies"})
-    accounts = [account.model_copy(update={"who": proxies}) for account in good.accounts]
-    require_whole_labelling(replace(good, accounts=tuple(accounts)))
+    def by(**who: Any) -> Labelling:
+        accounts = (account.model_copy(update={"who": WHO.model_copy(update=who)}) for account in good.accounts)
+        return replace(good, accounts=tuple(accounts))
+
+    require_whole_labelling(by(is_language_model=False, prompt="proxies"))
+    assert "prompt" in refused(by(prompt="proxies"))
 
 
 def test_more_lines_than_labels_are_refused(good: Labelling):

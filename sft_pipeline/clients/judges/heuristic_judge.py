@@ -6,28 +6,14 @@ Belongs here: asking it like any other. Does not belong here: how it labels (cur
 from collections.abc import Generator, Iterable, Mapping
 from datetime import UTC, datetime
 
+from sft_pipeline.clients.judges.local_judge import LocalJudge
 from sft_pipeline.clients.judges.protocol import Keep
 from sft_pipeline.curation.heuristic import heuristic_ask
-from sft_pipeline.curation.judging import Ask, Identity, Question
+from sft_pipeline.curation.judging import Ask, Question
 
 
-class HeuristicJudge:
-    """Labels by proxies, here and for nothing.
-
-    Args:
-        identity: as `heuristic_identity` gives it.
-        run: the id of the run that asks.
-    """
-
-    at_once = 10_000
-    at_least = 1
-
-    def __init__(self, identity: Identity, run: str) -> None:
-        self.identity = identity
-        self._run = run
-
-    def close(self) -> None:
-        """Nothing is open."""
+class HeuristicJudge(LocalJudge):
+    """Labels by proxies, here and for nothing."""
 
     def answers(
         self,
@@ -39,6 +25,6 @@ class HeuristicJudge:
         """See `Judge`; an answer that is known already would be the same again, and decides at once anyway."""
         at = datetime.now(UTC)
         for question in questions:
-            ask = heuristic_ask(question, self.identity, at=at, run=self._run)
+            ask = heuristic_ask(question, self.identity, at=at, run=self.run)
             keep(ask)
             yield ask

@@ -6,27 +6,13 @@ Belongs here: telling so. Does not belong here: looking up (clients.labels).
 from collections.abc import Generator, Iterable, Mapping
 from datetime import UTC, datetime
 
+from sft_pipeline.clients.judges.local_judge import LocalJudge
 from sft_pipeline.clients.judges.protocol import Keep
-from sft_pipeline.curation.judging import NOT_STORED, Ask, Identity, Question
+from sft_pipeline.curation.judging import NOT_STORED, Ask, Question
 
 
-class StoredJudge:
-    """Never asks: whoever comes to it finds no label, and that is not kept, for it may be imported later.
-
-    Args:
-        identity: whose labels are looked up.
-        run: the id of the run that asks.
-    """
-
-    at_once = 10_000
-    at_least = 1
-
-    def __init__(self, identity: Identity, run: str) -> None:
-        self.identity = identity
-        self._run = run
-
-    def close(self) -> None:
-        """Nothing is open."""
+class StoredJudge(LocalJudge):
+    """Never asks: whoever comes to it finds no label, and that is not kept, for it may be imported later."""
 
     def answers(
         self,
@@ -50,5 +36,5 @@ class StoredJudge:
                 cost=0.0,
                 mode="local",
                 at=at,
-                run=self._run,
+                run=self.run,
             )
