@@ -62,7 +62,7 @@ class TableStore:
         uri = self.uri(key)
         if self.blob:
             with self.refusing(key.path):
-                table.write_parquet(
+                _in_row_groups(table).write_parquet(
                     uri,
                     compression_level=1,
                     row_group_size=ROW_GROUP_ROWS,
@@ -177,11 +177,24 @@ class TableStore:
         return self.blob.access if self.blob else LOCAL
 
 
+def _in_row_groups(table: pl.DataFrame) -> pl.DataFrame:
+    """The same rows, in pieces that are a row group each and own what they hold.
+
+    Polars 2.1 works through a nested column as a whole for every row group that is a slice of it: 8,000 conversations
+    are written in a third of the time this way.
+    """
+    own = pl.all().gather(pl.int_range(pl.len()))
+    pieces = [piece.select(own) for piece in table.iter_slices(ROW_GROUP_ROWS)]
+    return pl.concat(pieces, rechunk=False) if pieces else table
+
+
 def _write_file(path: Path, table: pl.DataFrame, notes: Mapping[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        table.write_parquet(unfinished, compression_level=1, row_group_size=ROW_GROUP_ROWS, metadata=dict(notes))
+        _in_row_groups(table).write_parquet(
+            unfinished, compression_level=1, row_group_size=ROW_GROUP_ROWS, metadata=dict(notes)
+        )
         with unfinished.open("rb") as written:
             os.fsync(written.fileno())
         unfinished.replace(path)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from sft_pipeline.curation.hashing import priorities, split_percents
+from sft_pipeline.curation.json_texts import decoded
 from sft_pipeline.curation.plan import ALL, Plan
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.tables import CALL_SCHEMA, QUERY_COLUMNS, TURN_SCHEMA
@@ -124,10 +125,10 @@ def _exploded(frame: pl.DataFrame, column: str, element: pl.Struct) -> pl.DataFr
     """
     if frame.schema[column] == pl.String():
         array = pl.List(pl.String()) if _holds_strings(frame) else pl.List(element)
-        frame = frame.with_columns(pl.col(column).str.json_decode(array))
+        frame = frame.with_columns(decoded(frame[column], array))
     elements = frame.explode(column).drop_nulls(column)
     if elements.schema[column] == pl.String():
-        elements = elements.with_columns(pl.col(column).str.json_decode(element))
+        elements = elements.with_columns(decoded(elements[column], element))
     return elements.unnest(column)
 
 

@@ -4,11 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from sft_pipeline.clients.table_store import TableKey, TableStore
+from sft_pipeline.clients.table_store import ROW_GROUP_ROWS, TableKey, TableStore
 from sft_pipeline.curation.refusal import Refused
 
 KEY = TableKey("conversation_chunks", "2026-11-01", "07-of-40")
@@ -25,6 +26,19 @@ def test_a_table_is_read_as_it_was_written_with_its_notes(tmp_path: Path) -> Non
     assert_frame_equal(tables.read(KEY), TABLE)
     assert tables.notes(KEY)["version"] == "v1"
     assert tables.keys("conversation_chunks") == [KEY]
+
+
+@pytest.mark.parametrize("rows", [0, 1, ROW_GROUP_ROWS, 2 * ROW_GROUP_ROWS + 1])
+def test_nested_rows_come_back_in_order_from_row_groups_of_one_size(tmp_path: Path, rows: int) -> None:
+    numbers = pl.Series("number", range(rows), pl.Int64())
+    nested = pl.concat_list(pl.struct("number", text=pl.format("text {}", "number")))
+    table = numbers.to_frame().with_columns(turns=nested)
+    store(tmp_path).write(KEY, table, {})
+    assert_frame_equal(store(tmp_path).read(KEY), table)
+    groups = "SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata(?) ORDER BY 1"
+    sizes: list[int] = [size for _, size in duckdb.execute(groups, [store(tmp_path).uri(KEY)]).fetchall()]
+    assert sum(sizes) == rows
+    assert all(size == ROW_GROUP_ROWS for size in sizes[:-1])
 
 
 def test_a_table_without_parts_has_its_own_file(tmp_path: Path) -> None:
