@@ -17,7 +17,7 @@ from sft_pipeline.curation.claims import Claim, Outcome
 from sft_pipeline.curation.records import table_version
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.orchestration.checked import CheckedAsset, Shelf
-from sft_pipeline.orchestration.checks import checked_assets, outcome_metadata, severity_of
+from sft_pipeline.orchestration.checks import checked_assets, evaluation
 from sft_pipeline.orchestration.partitions import parts_of, table_key
 from sft_pipeline.orchestration.pseudonym_key import settings_key_id
 from sft_pipeline.orchestration.resources import extraction_code_version, open_releases, open_tables
@@ -84,7 +84,7 @@ def _report(
     """The rejected ones last: who is killed before them has not taken the chunk over."""
     chunk = _report_table(instance, tables, (CHUNKS, partition), notes[CHUNKS])
     for claim, outcome in outcomes:
-        instance.report_runless_asset_event(_evaluation(claim, outcome, partition, chunk))
+        instance.report_runless_asset_event(evaluation(CHUNKS.to_user_string(), claim, outcome, partition, chunk))
     _report_table(instance, tables, (REJECTED, partition), notes[REJECTED])
 
 
@@ -95,17 +95,3 @@ def _report_table(
     path = dg.MetadataValue.path(tables.uri(table_key(*what)))
     versions = (told["version"], told["codeVersion"], {SOURCE: told["source"]})
     return report_made(instance, *what, versions, {**counts, "made elsewhere": True, "path": path})
-
-
-def _evaluation(claim: Claim, outcome: Outcome, partition: str, chunk: Target) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(
-        asset_key=CHUNKS,
-        check_name=claim.name,
-        passed=outcome.passed,
-        severity=severity_of(claim),
-        metadata=outcome_metadata(outcome),
-        description=outcome.detail or None,
-        blocking=claim.severity == "fatal",
-        partition=partition,
-        target_materialization_data=chunk,
-    )

@@ -33,6 +33,7 @@ from sft_pipeline.orchestration.resources import (
     open_releases,
 )
 from sft_pipeline.orchestration.router_checks import checked_router_assets
+from sft_pipeline.orchestration.staleness import Target, last_made
 
 
 def checked_assets(plan: Plan, key_id: str = "") -> tuple[CheckedAsset, ...]:
@@ -161,29 +162,42 @@ def check_definition(checked: CheckedAsset) -> dg.AssetChecksDefinition:
     )
     def checks(
         context: dg.AssetCheckExecutionContext, tables: TablesResource, releases: ReleasesResource
-    ) -> Iterator[dg.AssetCheckResult]:
-        shelf = Shelf(tables.store(), releases.store())
-        for claim, outcome in checked.outcomes(shelf, parts_of(context.partition_key)):
-            yield dg.AssetCheckResult(
-                asset_key=asset_key(checked.asset),
-                check_name=claim.name,
-                passed=outcome.passed,
-                severity=severity_of(claim),
-                metadata=outcome_metadata(outcome),
-                description=outcome.detail or None,
-            )
+    ) -> Iterator[dg.Output[None] | dg.AssetCheckEvaluation]:
+        shelf, partition = Shelf(tables.store(), releases.store()), context.partition_key
+        outcomes = checked.outcomes(shelf, parts_of(partition))
+        made = last_made(context.instance, asset_key(checked.asset), partition)
+        for claim, outcome in outcomes:
+            # As Dagster does with an AssetCheckResult, for each of which it would look up what was made.
+            yield dg.Output(None, output_name=f"{checked.asset.replace('/', '__')}_{claim.name}")
+            yield evaluation(checked.asset, claim, outcome, partition, made)
 
     return checks
 
 
-def severity_of(claim: Claim) -> dg.AssetCheckSeverity:
-    """ERROR for fatal claims, WARN for warnings."""
-    return dg.AssetCheckSeverity.ERROR if claim.severity == "fatal" else dg.AssetCheckSeverity.WARN
+def evaluation(
+    asset: str, claim: Claim, outcome: Outcome, partition: str, made: Target | None
+) -> dg.AssetCheckEvaluation:
+    """How a check of a partition turned out, with count and ids as the UI shows them, and figures to draw over time.
 
-
-def outcome_metadata(outcome: Outcome) -> dict[str, str | int | float]:
-    """Count and ids as the UI shows them, and the figures that it draws over time."""
-    return {"broken": outcome.broken, "ids": ", ".join(outcome.ids) or "none", **outcome.figures}
+    Args:
+        asset: of the partition.
+        claim: what is checked.
+        outcome: of it.
+        partition: the key.
+        made: the record of the materialization that was looked at.
+    """
+    fatal = claim.severity == "fatal"
+    return dg.AssetCheckEvaluation(
+        asset_key=asset_key(asset),
+        check_name=claim.name,
+        passed=outcome.passed,
+        severity=dg.AssetCheckSeverity.ERROR if fatal else dg.AssetCheckSeverity.WARN,
+        metadata={"broken": outcome.broken, "ids": ", ".join(outcome.ids) or "none", **outcome.figures},
+        description=outcome.detail or None,
+        blocking=fatal,
+        partition=partition,
+        target_materialization_data=made,
+    )
 
 
 def stored_partitions(checked: CheckedAsset, shelf: Shelf, plan: Plan, window: str | None) -> list[str]:

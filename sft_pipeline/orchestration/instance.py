@@ -13,6 +13,8 @@ from pathlib import Path
 from string import Template
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from filelock import FileLock
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -22,6 +24,10 @@ from sft_pipeline.orchestration.settings import Settings
 
 JUDGE_POOL = "judge"
 """The pool of the assets that ask a judge, which has requests of its own under way."""
+
+UNCAPTURED = {"compute_logs": {"module": NoOpComputeLogManager.__module__, "class": NoOpComputeLogManager.__name__}}
+"""What a command prints is for its terminal. Capturing it run by run would start four processes for each, and lead what
+the progress display draws into the runs' logs; runs that Dagster's daemon launches are captured as it is configured."""
 
 LEAST_RUNS = 5
 """A run does more than query: fewer runs would leave cores idle."""
@@ -92,7 +98,7 @@ def open_instance(settings: Settings) -> Generator[dg.DagsterInstance]:
     with FileLock(settings.dagster_home / "instance.lock"), _uninterrupted():
         # Two first runs would make the tables of one database, and one that is stopped would leave half of them.
         _remove_empty_databases(settings.dagster_home)
-        instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
+        instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(settings.dagster_home), overrides=UNCAPTURED))
     with instance:
         _judge_one_split_at_a_time(instance)
         yield instance

@@ -1,6 +1,7 @@
 """Whether a partition is what it would be if it were made again now: Dagster's own answer, as the UI shows it.
 
-Belongs here: the only use of Dagster's internals. A test fails when a release of Dagster changes them.
+Belongs here: that answer, and the records it is made from. It uses Dagster's internals; tests fail when a release of
+Dagster changes them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -124,6 +125,16 @@ def report_made(
     instance.report_runless_asset_event(
         dg.AssetMaterialization(asset, partition=partition, tags=tags, metadata=metadata)
     )
+    made = last_made(instance, asset, partition)
+    if made is None:
+        msg = f"{asset.to_user_string()} {partition}: what was just recorded is not there"
+        raise ValueError(msg)
+    return made
+
+
+def last_made(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str) -> Target | None:
+    """The record of a partition's last materialization, for what is said of it; None when it was never made."""
     made = dg.AssetRecordsFilter(asset, asset_partitions=[partition])
-    [record] = instance.fetch_materializations(made, limit=1).records
-    return Target(storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp)
+    for record in instance.fetch_materializations(made, limit=1).records:
+        return Target(storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp)
+    return None
