@@ -85,12 +85,8 @@ check: install ## every asset check on what the demo stored; fails when an ERROR
 ui: install $(DEMO)/truth.parquet ## the Dagster UI on the demo
 	SFT_TELEMETRY=$(DEMO) $(BIN)/sft-pipeline ui --plan demo
 
-bench: .venv-bench/installed azurite-install ## measurements: how fast, how much memory, against peers
-	.venv-bench/bin/python -m bench
-	.venv-bench/bin/python -m bench.decode
-	.venv-bench/bin/python -m bench.slots
-	.venv-bench/bin/python -m bench.upload
-	.venv-bench/bin/python -m bench.labels
+bench: .venv-bench/installed .venv-bench-data-juicer/installed .venv-bench-curator/installed azurite-install ## measurements against peers; QUICK=1 for small inputs
+	.venv-bench/bin/python -m bench $(if $(QUICK),--quick)
 
 .venv-bench/installed: pyproject.toml constraints.txt bench/requirements.txt
 	$(PYTHON) -m venv .venv-bench
@@ -98,11 +94,16 @@ bench: .venv-bench/installed azurite-install ## measurements: how fast, how much
 	  --editable '.[dev]' --requirement bench/requirements.txt
 	@touch $@
 
+.venv-bench-%/installed: bench/requirements-%.txt
+	$(PYTHON) -m venv .venv-bench-$*
+	.venv-bench-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 format: install ## ruff, applying what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove everything that was made here
-	rm -rf .venv .venv-bench .sft kql_check/node_modules azurite/node_modules
+	rm -rf .venv .venv-bench .venv-bench-* .sft kql_check/node_modules azurite/node_modules
 
 .PHONY: help install run test lint types kql-check azurite azurite-install queries docs definitions check ui bench format clean
