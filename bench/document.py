@@ -121,22 +121,26 @@ def _met(goal: Mapping[str, Any]) -> str:
 def _sides(one: Mapping[str, Any]) -> str:
     """A row for each side; sides that were measured beside the comparison have only memory and runs to tell of."""
     figures = {"ours": one["ours"], **one["peers"]}
-    names = [*figures, *(name for name in {**one["spread"], **one["rss_mb"]} if name not in figures)]
+    names = [*figures, *(name for name in {**one["spread"], **one["rss_mb"]} if name not in {*figures, "limit"})]
     rows = [_side(one, figures, name) for name in names]
     if one["limit"] is not None:
-        rows.append((LIMIT, _limit(one), "", "", _ratio(one["limit"], one["ours"])))
+        rows.append((LIMIT, _limit(one), _spread(one, "limit"), "", _ratio(one["limit"], one["ours"])))
     return _table(("side", one["measure"], "lowest to highest", "peak memory", "to ours"), rows)
 
 
 def _side(one: Mapping[str, Any], figures: Mapping[str, float], name: str) -> tuple[str, ...]:
-    spread, memory = one["spread"].get(name), one["rss_mb"].get(name)
+    memory = one["rss_mb"].get(name)
     return (
         name,
         figure(figures[name], one["measure"]) if name in figures else "",
-        " to ".join(figure(end, one["measure"]) for end in spread) if spread else "",
+        _spread(one, name),
         megabytes(memory) if memory is not None else "",
         _ratio(figures[name], one["ours"]) if name in one["peers"] else "",
     )
+
+
+def _spread(one: Mapping[str, Any], name: str) -> str:
+    return " to ".join(figure(end, one["measure"]) for end in one["spread"].get(name, ()))
 
 
 def _series(one: Mapping[str, Any]) -> list[str]:

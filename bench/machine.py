@@ -29,7 +29,7 @@ def machine() -> dict[str, str | int | float]:
         "processor": model[1] if model else platform.machine(),
         "cores": os.cpu_count() or 1,
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "python": platform.python_version(),
     }
 
