@@ -15,7 +15,7 @@ BENCHMARKS = ("embedded", "curate", "decode", "resample", "labels", "orchestrati
 """Modules with `run(scale, work) -> list[Benchmark]`."""
 
 parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-parser.add_argument("--quick", action="store_true", help="small inputs and a run of each side: under five minutes")
+parser.add_argument("--quick", action="store_true", help="small inputs and a run of each side: about six minutes")
 parser.add_argument("--work", type=Path, default=Path(".sft/bench"), help="where inputs are made, once, and kept")
 parser.add_argument("ids", nargs="*", metavar="ID", help=f"of {', '.join(BENCHMARKS)}; default: all")
 options = parser.parse_args()

@@ -19,7 +19,7 @@ LIMIT = "what the machine allows"
 RERUN = """\
 ```
 make bench            # everything at full size: hours, some ten GB of disk
-make bench QUICK=1    # small inputs, under five minutes: whether it runs, not how fast it is
+make bench QUICK=1    # small inputs, about six minutes: whether it runs, not how fast it is
 .venv-bench/bin/python -m bench ID ...    # some of them; the others keep their figures
 ```
 
