@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from sft_pipeline.clients.in_order import in_order
 from sft_pipeline.clients.release_store import ReleaseConflict, ReleaseStore, StoredFile
 from sft_pipeline.curation.invalid_records import invalid_records_reports
 from sft_pipeline.curation.plan import Cell, Plan
 from sft_pipeline.curation.publication import Origin, Publication
-from sft_pipeline.curation.records import record_pieces
+from sft_pipeline.curation.records import record_lines, record_slices
 from sft_pipeline.curation.refusal import Refused
 from sft_pipeline.curation.release import (
     METADATA,
@@ -32,6 +33,9 @@ from sft_pipeline.curation.release import (
 from sft_pipeline.curation.sections import render
 from sft_pipeline.curation.sft_release import Labelling, sft_publication
 from sft_pipeline.curation.tables import Artifact, schema_of
+
+AT_A_TIME = 2
+"""Pieces of a file that are made, or files that are hashed, beside each other: one alone leaves cores idle."""
 
 ARTIFACTS = "artifacts"
 """The folder of a store that holds data files by their content, and the registry of names."""
@@ -66,9 +70,8 @@ def upload_artifact(
         One row of `Artifact`.
     """
     lines: list[int] = []
-    stored = store.put(
-        artifact_path(cell.key, sample_version), counted_lines(record_pieces(sample), lines), records=lambda: sum(lines)
-    )
+    pieces = counted_lines(in_order(record_lines, record_slices(sample), at_a_time=AT_A_TIME), lines)
+    stored = store.put(artifact_path(cell.key, sample_version), pieces, records=lambda: sum(lines))
     row = {
         **stored._asdict(),
         "cell": cell.key,
@@ -215,8 +218,8 @@ def _require_no_others(store: ReleaseStore, name: str, odd: Collection[str]) -> 
 
 
 def _require_origins(store: ReleaseStore, release: Publication) -> None:
-    for origin in release.origins:
-        file = store.find(origin.lies_at)
+    files = in_order(lambda origin: store.find(origin.lies_at), release.origins, at_a_time=AT_A_TIME)
+    for origin, file in zip(release.origins, files, strict=True):
         if file is None or (file.bytes, file.md5, file.sha256) != (origin.bytes, origin.md5, origin.sha256):
             raise ReleaseConflict(
                 f"{store.url}/{origin.lies_at} is {'missing' if file is None else 'no longer as it was written'}",

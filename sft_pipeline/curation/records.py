@@ -26,10 +26,15 @@ def record_lines(conversations: pl.DataFrame) -> bytes:
 
 def record_pieces(conversations: pl.LazyFrame | pl.DataFrame, *, rows: int = ROWS_PER_PIECE) -> Iterator[bytes]:
     """The same bytes as `record_lines`, in pieces, so that a large sample is never whole in memory as text."""
+    return map(record_lines, record_slices(conversations, rows=rows))
+
+
+def record_slices(conversations: pl.LazyFrame | pl.DataFrame, *, rows: int = ROWS_PER_PIECE) -> Iterator[pl.DataFrame]:
+    """What `record_pieces` makes its pieces of."""
     frame = conversations.lazy()
     height = frame.select(pl.len()).collect().item()
     for offset in range(0, height, rows):
-        yield record_lines(frame.slice(offset, rows).collect())
+        yield frame.slice(offset, rows).collect()
 
 
 def with_digests(conversations: pl.DataFrame) -> pl.DataFrame:
